@@ -1,0 +1,77 @@
+"""Settings: the only reader of the environment. ``.env.example`` documents each; a test holds the two together."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """What the operator chooses. Field names are the environment's names in lower case."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    database_uri: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in VAR_DIR")
+    history_backend: Literal["sql", "git"] = Field(default="sql", description="where new tasks keep history")
+    var_dir: Path = Field(default=Path("var"), description="data of the embedded defaults")
+    tools_root: Path = Field(default=Path("."), description="the only folder that file tools can see")
+    tools_path: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="folders of your own tools, joined by the path separator"
+    )
+    max_steps: int = Field(default=1_000, ge=1, le=1_000_000, description="executed steps a run may take")
+    max_seconds: int = Field(default=86_400, ge=1, description="seconds of work a run may take")
+    max_value_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1_024, description="largest value a variable or result may have"
+    )
+    lease_seconds: float = Field(default=30.0, gt=0, description="how long a silent worker keeps its branch")
+    durability: Literal["group", "step"] = Field(
+        default="group", description="group: flush by need; step: flush every commit"
+    )
+    stackvm_user: str = Field(default="", description="whom the history names for a person's actions")
+
+    @field_validator("tools_path", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value
+
+    @property
+    def database_url(self) -> str:
+        """``DATABASE_URI``, or the embedded default."""
+        return self.database_uri or f"sqlite:///{(self.var_dir / 'stackvm.db').absolute()}"
+
+    @property
+    def person(self) -> str:
+        """Who acts: ``STACKVM_USER``, or the login name."""
+        if self.stackvm_user:
+            return self.stackvm_user
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # a user id without a name, as in some containers
+            return "unknown"
+
+    @property
+    def worker_name(self) -> str:
+        """How this process signs a lease."""
+        return f"{self.person}@{socket.gethostname()}:{os.getpid()}"
+
+
+def load_settings() -> Settings:
+    """Read ``.env`` and the environment. Raises ``ConfigurationError`` that names each wrong setting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(
+            f"setting {name}: {first['msg']}, got {first.get('input')!r}", hint="see .env.example"
+        ) from None

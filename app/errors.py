@@ -1,0 +1,154 @@
+"""Every error StackVM raises on purpose, grouped by who must react.
+
+    StackVMError
+    ├── InputError                 the caller: correct what was given               (exit 2)
+    │   ├── NotFound               no such task, branch, commit, namespace, tool
+    │   ├── Ambiguous              an id prefix that matches more than one thing
+    │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
+    │   └── InvalidValue           a value JSON or the history can't hold
+    ├── PlanRejected               the plan's author: the checker's findings        (exit 4)
+    ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
+    ├── StorageError               the operator: database or disk                   (exit 1)
+    │   └── DamagedHistory         an object is missing or is not what its id says
+    ├── BranchMoved                another worker owns the branch now               (exit 1)
+    ├── LeaseHeld                  another worker runs the branch                   (exit 1)
+    └── StepError                  the plan: becomes that step's recorded error, never an exit
+        ├── ReferenceFailed        a variable or path that is not there
+        ├── ExpressionFailed       an expression that can't be evaluated
+        ├── ArgumentsInvalid       arguments that don't fit the tool's schema
+        ├── ToolFailed             the tool raised, or gave what JSON can't hold
+        ├── ToolTimeout            the tool overran
+        └── LimitExceeded          steps, seconds or size; names which
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class StackVMError(Exception):
+    """The root. ``message`` is one line for a person; ``hint`` says what would be right."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message} ({self.hint})"
+
+
+class InputError(StackVMError):
+    """What the caller gave can't be used."""
+
+
+class NotFound(InputError):
+    """There is no ``kind`` called ``name``."""
+
+    def __init__(self, kind: str, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"no {kind} {name!r}", hint=hint)
+        self.kind = kind
+        self.name = name
+
+
+class Ambiguous(InputError):
+    """``name`` is a prefix of more than one ``kind``."""
+
+    def __init__(self, kind: str, name: str, candidates: Sequence[str]) -> None:
+        super().__init__(
+            f"{kind} {name!r} is ambiguous", hint="could be " + ", ".join(candidates[:5])
+        )
+        self.kind = kind
+        self.name = name
+        self.candidates = list(candidates)
+
+
+class Conflict(InputError):
+    """The name is taken, or the thing is in a state that forbids the action."""
+
+
+class InvalidValue(InputError):
+    """A value that canonical JSON or the history can't hold. ``path`` says where in it."""
+
+    def __init__(self, message: str, *, path: str = "", hint: str | None = None) -> None:
+        super().__init__(f"{message} at {path}" if path else message, hint=hint)
+        self.path = path
+
+
+class PlanRejected(StackVMError):
+    """The checker found errors. ``findings`` are :class:`app.plan.check.Finding`."""
+
+    def __init__(self, findings: Sequence[Any]) -> None:
+        errors = [finding for finding in findings if finding.severity == "error"]
+        count = len(errors)
+        super().__init__(f"the plan was rejected: {count} {'error' if count == 1 else 'errors'}")
+        self.findings = list(findings)
+
+
+class ConfigurationError(StackVMError):
+    """A setting, a missing migration or a tool file stands in the way."""
+
+
+class StorageError(StackVMError):
+    """The database or the disk did not do what was asked; nothing half-done was left."""
+
+
+class DamagedHistory(StorageError):
+    """An object of the history is missing or its bytes don't have its id."""
+
+    def __init__(self, oid: str, what: str) -> None:
+        super().__init__(f"history is damaged: object {oid} {what}")
+        self.oid = oid
+
+
+class BranchMoved(StackVMError):
+    """A branch head was not where it was expected, or the fence is no longer ours."""
+
+    def __init__(self, ref: str, detail: str = "another worker moved it") -> None:
+        super().__init__(f"branch {ref.removeprefix('refs/heads/')!r}: {detail}")
+        self.ref = ref
+
+
+class LeaseHeld(StackVMError):
+    """Another worker holds the lease of this branch."""
+
+    def __init__(self, branch: str, owner: str, seconds_left: float) -> None:
+        super().__init__(
+            f"branch {branch!r} is being run by {owner}; its lease ends in {seconds_left:.0f} s at the latest"
+        )
+        self.branch = branch
+        self.owner = owner
+        self.seconds_left = seconds_left
+
+
+class StepError(StackVMError):
+    """Something in a step went wrong: it becomes the step's recorded error."""
+
+
+class ReferenceFailed(StepError):
+    """A reference to a variable that is not set, or to a path that is not there."""
+
+
+class ExpressionFailed(StepError):
+    """An expression that can't be evaluated: wrong types, division by zero, a limit."""
+
+
+class ArgumentsInvalid(StepError):
+    """Arguments that don't fit the tool's schema."""
+
+
+class ToolFailed(StepError):
+    """The tool raised, or gave a result that JSON can't hold."""
+
+
+class ToolTimeout(StepError):
+    """The tool overran its time; what it did is unknown."""
+
+
+class LimitExceeded(StepError):
+    """A limit was reached; the message says ``limit`` and names which."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"limit reached: {name}: {message}")
+        self.name = name

@@ -1,0 +1,115 @@
+"""The store seam: immutable git objects, and refs that move by compare-and-set. Plain data in and out.
+
+A store holds the objects and refs of one task. What is readable is durable: ``write`` returns when its
+objects and moves are on stable storage, and nobody sees a moved ref without the objects it reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from hashlib import sha1
+from typing import NamedTuple, Protocol
+
+
+class Kind(IntEnum):
+    """The type of a git object, with the number git's packs use."""
+
+    COMMIT = 1
+    TREE = 2
+    BLOB = 3
+
+    @property
+    def label(self) -> str:
+        """The word git uses: ``commit``, ``tree``, ``blob``."""
+        return self.name.lower()
+
+
+class RawObject(NamedTuple):
+    """A git object: its 20-byte id, its kind, its bytes without git's header."""
+
+    oid: bytes
+    kind: int
+    data: bytes
+
+
+class RefMove(NamedTuple):
+    """Move ``ref`` (full name, ``refs/heads/…``) from ``old`` to ``new`` (20-byte ids).
+
+    ``old`` ``None``: the ref must not exist. ``new`` ``None``: delete it. ``fence``, where given, must be the
+    number last set by :meth:`Store.raise_fence` for that ref (0 where none was).
+    """
+
+    ref: str
+    old: bytes | None
+    new: bytes | None
+    fence: int | None = None
+
+
+_HEADERS = {Kind.COMMIT: b"commit %d\0", Kind.TREE: b"tree %d\0", Kind.BLOB: b"blob %d\0"}
+
+
+def object_id(kind: int, data: bytes) -> bytes:
+    """The git id of an object: SHA-1 over git's header and the bytes. 20 bytes."""
+    digest = sha1(_HEADERS[Kind(kind)] % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.digest()
+
+
+class Store(Protocol):
+    """The repository of one task."""
+
+    def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
+        """Make ``objects`` durable, then do all ``moves`` or none.
+
+        Objects that are there already are passed over. Raises ``BranchMoved`` where a ref is not at ``old``
+        or the fence is not ours, ``Conflict`` for a ref name that git's rules refuse (also ``a`` beside
+        ``a/b``), ``StorageError`` where database or disk fail. After an error no ref has moved; objects
+        may have been kept (they are harmless).
+        """
+
+    def read(self, oid: bytes) -> RawObject:
+        """The object, its hash verified. Raises ``DamagedHistory`` where it is missing or wrong."""
+
+    def has(self, oid: bytes) -> bool:
+        """Whether the object is there."""
+
+    def object_ids(self) -> Iterator[bytes]:
+        """The ids of all objects, in any order."""
+
+    def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
+        """Ids of commits whose hex form begins with ``prefix`` (hex digits, at least 4)."""
+
+    def refs(self) -> dict[str, bytes]:
+        """All refs under ``refs/``: full name → id."""
+
+    def ref(self, name: str) -> bytes | None:
+        """Where the ref stands, or ``None``."""
+
+    def raise_fence(self, ref: str, fence: int) -> None:
+        """From now on moves of ``ref`` that name a fence must name this one.
+
+        Raises ``BranchMoved`` where the stored fence is higher already. The ref need not exist.
+        """
+
+    def stored_bytes(self) -> int:
+        """How many bytes the task's objects take where they lie."""
+
+    def finish(self) -> None:
+        """A run ended: consolidate what many small writes left behind. Cheap where there is nothing to do."""
+
+    def close(self) -> None:
+        """Let go of files and caches. The store can't be used afterwards."""
+
+
+class StoreFactory(Protocol):
+    """Opens the stores of one kind."""
+
+    def create(self, task_id: str) -> Store:
+        """Make an empty repository. Raises ``Conflict`` where it exists."""
+
+    def open(self, task_id: str) -> Store:
+        """Open an existing repository. Raises ``NotFound``."""
+
+    def delete(self, task_id: str) -> None:
+        """Remove the repository and all that is in it. Nothing happens where there is none."""

@@ -1,0 +1,105 @@
+"""A task's repository: branches, revisions, logs, states. Every store behind the same verbs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from app.errors import Ambiguous, Conflict, DamagedHistory, InputError, NotFound
+from app.history.base import Kind, RefMove, Store
+from app.history.commits import Commit, parse_commit
+from app.history.refnames import check_branch_name
+from app.history.snapshots import SnapshotReader
+
+HEADS: Final = "refs/heads/"
+_REVISION: Final = re.compile(r"(?P<base>.*?)(?:~(?P<back>\d*)|(?P<caret>\^))?\Z", re.DOTALL)
+_HEX: Final = re.compile(r"[0-9a-f]{4,40}\Z")
+_CACHED_COMMITS: Final = 4096
+
+
+class Repository:
+    """Reads and forks; commits are appended by a :class:`app.history.journal.Journal`."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.reader = SnapshotReader(store)
+        self.commit = lru_cache(_CACHED_COMMITS)(self._read_commit)
+
+    def _read_commit(self, oid: bytes) -> Commit:
+        """The commit with that id. Raises ``DamagedHistory`` where it is none."""
+        raw = self.store.read(oid)
+        if raw.kind != Kind.COMMIT:
+            raise DamagedHistory(oid.hex(), "is not a commit")
+        return parse_commit(oid, raw.data)
+
+    def branches(self) -> dict[str, bytes]:
+        """Branch → head, sorted by name."""
+        refs = self.store.refs()
+        return {name.removeprefix(HEADS): refs[name] for name in sorted(refs) if name.startswith(HEADS)}
+
+    def head(self, branch: str) -> bytes:
+        """Where the branch stands. Raises ``NotFound`` that names the branches there are."""
+        oid = self.store.ref(HEADS + branch)
+        if oid is None:
+            raise NotFound("branch", branch, hint="branches: " + ", ".join(self.branches()))
+        return oid
+
+    def resolve(self, revision: str) -> Commit:
+        """A branch, a commit id or unique prefix of one, or either with ``~n`` behind it.
+
+        Raises ``NotFound``, ``Ambiguous`` or ``InputError``.
+        """
+        match = _REVISION.match(revision)
+        base = match["base"] if match else revision
+        back = 0
+        if match and match["back"] is not None:
+            back = int(match["back"] or "1")
+        elif match and match["caret"]:
+            back = 1
+        return self.ancestor(self._resolve_base(base), back, revision)
+
+    def _resolve_base(self, base: str) -> Commit:
+        oid = self.store.ref(HEADS + base) if base else None
+        if oid is not None:
+            return self.commit(oid)
+        if not _HEX.match(base.lower()):
+            hint = "a branch, a commit id (at least 4 digits), or one of them with ~n; branches: "
+            raise NotFound("revision", base, hint=hint + ", ".join(self.branches()))
+        found = self.store.find_commits(base.lower())
+        if not found:
+            raise NotFound("revision", base, hint="branches: " + ", ".join(self.branches()))
+        if len(found) > 1:
+            raise Ambiguous("revision", base, [oid.hex()[:12] for oid in found])
+        return self.commit(found[0])
+
+    def ancestor(self, commit: Commit, generations: int, revision: str = "") -> Commit:
+        """The commit ``generations`` before this one."""
+        for walked in range(generations):
+            if not commit.parents:
+                raise InputError(
+                    f"revision {revision!r} goes back beyond the first commit",
+                    hint=f"there are {walked} commits before its start",
+                )
+            commit = self.commit(commit.parents[0])
+        return commit
+
+    def log(self, start: bytes) -> Iterator[Commit]:
+        """The commit and its ancestors, newest first."""
+        oid: bytes | None = start
+        while oid is not None:
+            commit = self.commit(oid)
+            yield commit
+            oid = commit.parents[0] if commit.parents else None
+
+    def fork(self, at: bytes, branch: str) -> None:
+        """A new branch at a commit: one new ref, whatever the history's length. Raises ``Conflict``."""
+        check_branch_name(branch)
+        if self.store.ref(HEADS + branch) is not None:
+            raise Conflict(f"there is a branch {branch!r} already")
+        self.store.write([], [RefMove(HEADS + branch, None, at)])
+
+    def delete_branch(self, branch: str) -> None:
+        """Remove the ref; its commits stay until they are collected."""
+        self.store.write([], [RefMove(HEADS + branch, self.head(branch), None)])
