@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     database_uri: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in VAR_DIR")
     history_backend: Literal["sql", "git"] = Field(default="sql", description="where new tasks keep history")
     var_dir: Path = Field(default=Path("var"), description="data of the embedded defaults")
-    tools_root: Path = Field(default=Path("."), description="the only folder that file tools can see")
+    tools_root: Path = Field(default=Path(), description="the only folder that file tools can see")
     tools_path: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="folders of your own tools, joined by the path separator"
     )

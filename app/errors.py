@@ -1,24 +1,24 @@
 """Every error StackVM raises on purpose, grouped by who must react.
 
-    StackVMError
-    ├── InputError                 the caller: correct what was given               (exit 2)
-    │   ├── NotFound               no such task, branch, commit, namespace, tool
-    │   ├── Ambiguous              an id prefix that matches more than one thing
-    │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
-    │   └── InvalidValue           a value JSON or the history can't hold
-    ├── PlanRejected               the plan's author: the checker's findings        (exit 4)
-    ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
-    ├── StorageError               the operator: database or disk                   (exit 1)
-    │   └── DamagedHistory         an object is missing or is not what its id says
-    ├── BranchMoved                another worker owns the branch now               (exit 1)
-    ├── LeaseHeld                  another worker runs the branch                   (exit 1)
-    └── StepError                  the plan: becomes that step's recorded error, never an exit
-        ├── ReferenceFailed        a variable or path that is not there
-        ├── ExpressionFailed       an expression that can't be evaluated
-        ├── ArgumentsInvalid       arguments that don't fit the tool's schema
-        ├── ToolFailed             the tool raised, or gave what JSON can't hold
-        ├── ToolTimeout            the tool overran
-        └── LimitExceeded          steps, seconds or size; names which
+StackVMError
+├── InputError                 the caller: correct what was given               (exit 2)
+│   ├── NotFound               no such task, branch, commit, namespace, tool
+│   ├── Ambiguous              an id prefix that matches more than one thing
+│   ├── Conflict               the name is taken, or the thing is in a state that forbids it
+│   └── InvalidValue           a value JSON or the history can't hold
+├── PlanRejected               the plan's author: the checker's findings        (exit 4)
+├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
+├── StorageError               the operator: database or disk                   (exit 1)
+│   └── DamagedHistory         an object is missing or is not what its id says
+├── BranchMoved                another worker owns the branch now               (exit 1)
+├── LeaseHeld                  another worker runs the branch                   (exit 1)
+└── StepError                  the plan: becomes that step's recorded error, never an exit
+    ├── ReferenceFailed        a variable or path that is not there
+    ├── ExpressionFailed       an expression that can't be evaluated
+    ├── ArgumentsInvalid       arguments that don't fit the tool's schema
+    ├── ToolFailed             the tool raised, or gave what JSON can't hold
+    ├── ToolTimeout            the tool overran
+    └── LimitExceeded          steps, seconds or size; names which
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class Ambiguous(InputError):
     """``name`` is a prefix of more than one ``kind``."""
 
     def __init__(self, kind: str, name: str, candidates: Sequence[str]) -> None:
-        super().__init__(
-            f"{kind} {name!r} is ambiguous", hint="could be " + ", ".join(candidates[:5])
-        )
+        super().__init__(f"{kind} {name!r} is ambiguous", hint="could be " + ", ".join(candidates[:5]))
         self.kind = kind
         self.name = name
         self.candidates = list(candidates)

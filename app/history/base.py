@@ -46,12 +46,12 @@ class RefMove(NamedTuple):
     fence: int | None = None
 
 
-_HEADERS = {Kind.COMMIT: b"commit %d\0", Kind.TREE: b"tree %d\0", Kind.BLOB: b"blob %d\0"}
+_HEADERS: dict[int, bytes] = {Kind.COMMIT: b"commit %d\0", Kind.TREE: b"tree %d\0", Kind.BLOB: b"blob %d\0"}
 
 
 def object_id(kind: int, data: bytes) -> bytes:
     """The git id of an object: SHA-1 over git's header and the bytes. 20 bytes."""
-    digest = sha1(_HEADERS[Kind(kind)] % len(data), usedforsecurity=False)
+    digest = sha1(_HEADERS[kind] % len(data), usedforsecurity=False)
     digest.update(data)
     return digest.digest()
 

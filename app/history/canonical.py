@@ -54,15 +54,9 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        if _MIN_64 <= value <= _MAX_64:
-            return True
-        if -_MAX_INTEGER < value < _MAX_INTEGER:
-            return False
-        raise _Unholdable
+        return _MIN_64 <= value <= _MAX_64 or _is_large_integer(value)
     if kind is float:
-        if math.isfinite(value):
-            return value == 0 or 1e-4 <= abs(value) < 1e16
-        raise _Unholdable
+        return _is_plain_float(value)
     if depth >= MAX_DEPTH:
         raise _Unholdable
     plain = True
@@ -81,31 +75,47 @@ def _is_plain(value: Any, depth: int) -> bool:
     raise _Unholdable
 
 
+def _is_plain_float(value: float) -> bool:
+    if not math.isfinite(value):
+        raise _Unholdable
+    return value == 0 or 1e-4 <= abs(value) < 1e16
+
+
+def _is_large_integer(value: int) -> bool:
+    """Never plain: false, or ``_Unholdable``."""
+    if not -_MAX_INTEGER < value < _MAX_INTEGER:
+        raise _Unholdable
+    return False
+
+
 def _refuse(value: Any, path: str, depth: int) -> None:
     """Walk to the first thing that JSON can't hold and raise ``InvalidValue`` that says what and where."""
-    if value is None or isinstance(value, bool):
-        return
-    if isinstance(value, str):
-        _refuse_surrogates(value, path)
-    elif isinstance(value, int):
-        if not -_MAX_INTEGER < value < _MAX_INTEGER:
-            raise InvalidValue(f"an integer of more than {MAX_INTEGER_DIGITS} digits", path=path)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidValue(f"the number {value}, which JSON can't hold", path=path)
+    kind = type(value)
+    if kind not in (list, dict):
+        _refuse_scalar(value, path)
     elif depth >= MAX_DEPTH:
         raise InvalidValue(f"a value nested deeper than {MAX_DEPTH} levels", path=path[:80] + "…")
-    elif type(value) is list:
+    elif kind is list:
         for index, item in enumerate(value):
             _refuse(item, f"{path}[{index}]", depth + 1)
-    elif type(value) is dict:
+    else:
         for key, item in value.items():
             if type(key) is not str:
                 raise InvalidValue(f"an object key that is {type(key).__name__}, not text", path=path)
             _refuse_surrogates(key, f"{path} (a key)")
             _refuse(item, f"{path}.{key}", depth + 1)
-    else:
-        raise InvalidValue(f"a value of type {type(value).__name__}, which JSON can't hold", path=path)
+
+
+def _refuse_scalar(value: Any, path: str) -> None:
+    kind = type(value)
+    if kind is str:
+        _refuse_surrogates(value, path)
+    elif kind is int and not -_MAX_INTEGER < value < _MAX_INTEGER:
+        raise InvalidValue(f"an integer of more than {MAX_INTEGER_DIGITS} digits", path=path)
+    elif kind is float and not math.isfinite(value):
+        raise InvalidValue(f"the number {value}, which JSON can't hold", path=path)
+    elif value is not None and kind not in (str, int, float, bool):
+        raise InvalidValue(f"a value of type {kind.__name__}, which JSON can't hold", path=path)
 
 
 def _refuse_surrogates(text: str, path: str) -> None:

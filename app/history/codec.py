@@ -22,7 +22,7 @@ FORMAT: Final = 1
 INLINE_BYTES: Final = 1024
 """A part of a record whose canonical text is above this becomes an entry of ``record/``."""
 
-WHOLE_FIELDS: Final = ("value", "values")
+WHOLE_FIELDS: Final = ("calls", "errors", "value", "values")
 """Fields of a record that move to ``record/`` as a whole."""
 
 MEMBER_FIELDS: Final = ("inputs", "item_inputs")
@@ -62,7 +62,9 @@ class SnapshotWriter:
         self._set_blob("format", b"%d\n" % FORMAT)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, sink: ObjectSink, *, max_value_bytes: int | None = None) -> SnapshotWriter:
+    def of(
+        cls, snapshot: Snapshot, sink: ObjectSink, *, max_value_bytes: int | None = None
+    ) -> SnapshotWriter:
         """A writer that stands at ``snapshot``."""
         writer = cls(sink, max_value_bytes=max_value_bytes)
         writer.set_goal(snapshot.goal)
@@ -168,7 +170,9 @@ class VariableFolder:
     def __init__(self) -> None:
         self._stored: dict[str, Stored] = {}
         self._folder = FanTree()
-        self._twins: dict[str, list[str]] = {}  # lower-case name → the names that are equal to it but for case
+        self._twins: dict[
+            str, list[str]
+        ] = {}  # lower-case name → the names that are equal to it but for case
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -188,7 +192,7 @@ class VariableFolder:
 
     def _put(self, name: str, stored: Stored, *, has_twin: bool) -> None:
         self._stored[name] = stored
-        file_name = escape_capitals(name) if has_twin else name
+        file_name = escape_capitals(escape_name(name)) if has_twin else escape_name(name)
         self._folder.put(name, file_name + stored.suffix, stored.is_tree, stored.oid)
 
     def write(self, sink: ObjectSink) -> bytes:

@@ -26,6 +26,9 @@ COMMIT_KINDS: Final = (
     "stop",
 )
 
+TRANSPARENT_KINDS: Final = frozenset({"failure", "decision", "approval", "stop"})
+"""Kinds after which a call is still the same call: its idempotency key does not change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -122,4 +125,4 @@ def _trailers(message: str) -> dict[str, str]:
     if len(block) < 2:
         return {}
     pairs = [line.split(": ", 1) for line in block[1].split("\n") if ": " in line]
-    return {name: value for name, value in pairs}
+    return dict(pair for pair in pairs if len(pair) == 2)

@@ -77,7 +77,9 @@ class ListTree:
         kept = bisect_right(self._leaves, max(common - 1, 0), key=attrgetter("start")) - 1
         levels = [level[: kept // FAN**depth] for depth, level in enumerate(self._levels, 1)]
         total = self._total - sum(self._sizes[common:])
-        return ListTree(value, self._leaves[:kept], self._sizes[:common], total, levels), self._leaves[kept].start
+        return ListTree(value, self._leaves[:kept], self._sizes[:common], total, levels), self._leaves[
+            kept
+        ].start
 
     def _pack(self, start: int, sink: ObjectSink, store_long_item: StoreLongItem) -> None:
         """Fill leaves from item ``start`` to the end, greedily: a function of the items alone."""

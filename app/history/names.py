@@ -31,7 +31,7 @@ def escape_name(name: str) -> str:
 
 
 def escape_capitals(name: str) -> str:
-    """The file name of a key that has a twin: a key that differs from it in case alone."""
+    """An escaped name without capitals: for a key that differs from another in case alone."""
     return "".join(f"%{ord(char):02x}" if "A" <= char <= "Z" else char for char in name)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.errors import Ambiguous, Conflict, DamagedHistory, InputError, NotFound
 from app.history.base import Kind, RefMove, Store
-from app.history.commits import Commit, parse_commit
+from app.history.commits import TRANSPARENT_KINDS, Commit, parse_commit
 from app.history.refnames import check_branch_name
 from app.history.snapshots import SnapshotReader
 
@@ -92,6 +92,12 @@ class Repository:
             commit = self.commit(oid)
             yield commit
             oid = commit.parents[0] if commit.parents else None
+
+    def anchor(self, commit: Commit) -> Commit:
+        """The commit, or its newest ancestor that is no mere failure, decision, approval or stop."""
+        while commit.kind in TRANSPARENT_KINDS and commit.parents:
+            commit = self.commit(commit.parents[0])
+        return commit
 
     def fork(self, at: bytes, branch: str) -> None:
         """A new branch at a commit: one new ref, whatever the history's length. Raises ``Conflict``."""

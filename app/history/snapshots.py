@@ -97,7 +97,8 @@ class SnapshotReader:
 
     def plan(self, tree: bytes) -> dict[str, Any] | None:
         """``plan.json``, or ``None`` before there is a plan."""
-        return self._json(self.top(tree), "plan.json")
+        plan: dict[str, Any] | None = self._json(self.top(tree), "plan.json")
+        return plan
 
     def record(self, tree: bytes) -> dict[str, Any]:
         """``record.json`` with what lies in ``record/`` put back in its place."""

@@ -92,71 +92,109 @@ class FanTree:
     possible children ``_0`` … ``_f``, chosen by the nibble of SHA-1(key) at the node's depth.
     """
 
-    __slots__ = ("_children", "_count", "_depth", "_lines", "_names", "_oid", "_order")
+    __slots__ = ("_children", "_count", "_depth", "_leaf", "_oid")
 
     def __init__(self, depth: int = 0) -> None:
         self._depth = depth
         self._count = 0
         self._oid: bytes | None = None
-        self._names: dict[str, bytes] = {}  # key → sort key; in a leaf only
-        self._lines: dict[bytes, bytes] = {}  # sort key → entry; in a leaf only
-        self._order: list[bytes] = []  # the sort keys, sorted
-        self._children: dict[str, FanTree] | None = None
+        self._leaf: _Leaf | None = _Leaf()
+        self._children: _Children | None = None
 
     def __len__(self) -> int:
         return self._count
 
     def put(self, key: str, name: str, is_tree: bool, oid: bytes) -> None:
         """Set the entry of ``key``, replacing the one it had, also under another name."""
-        self._put(key, sort_key(name, is_tree), entry_line(name, is_tree, oid), "")
+        self._put(key, _digest(key), sort_key(name, is_tree), entry_line(name, is_tree, oid))
 
-    def _put(self, key: str, order: bytes, line: bytes, digest: str) -> bool:
+    def _put(self, key: str, digest: bytes, order: bytes, line: bytes) -> bool:
         """Whether the key is new here."""
         self._oid = None
         if self._children is not None:
-            digest = digest or _digest(key)
-            nibble = digest[self._depth]
-            child = self._children.get(nibble)
-            if child is None:
-                child = self._children[nibble] = FanTree(self._depth + 1)
-            is_new = child._put(key, order, line, digest)
+            nibble = _nibble(digest, self._depth)
+            is_new = self._children.get(nibble, self._depth)._put(key, digest, order, line)
             self._count += is_new
             return is_new
-        previous = self._names.get(key)
-        if previous != order:
-            if previous is not None:
-                del self._lines[previous]
-                self._order.remove(previous)
-            self._names[key] = order
-            insort(self._order, order)
-        self._lines[order] = line
-        if previous is not None:
-            return False
-        self._count += 1
+        assert self._leaf is not None
+        is_new = self._leaf.put(key, order, line)
+        self._count += is_new
         if self._count > FAN_OUT_ABOVE:
-            self._split()
-        return True
+            self._split(self._leaf)
+        return is_new
 
-    def _split(self) -> None:
-        names, lines = self._names, self._lines
-        self._names, self._lines, self._order, self._children = {}, {}, [], {}
-        self._count = 0
-        for key, order in names.items():
-            self._put(key, order, lines[order], "")
+    def _split(self, leaf: _Leaf) -> None:
+        self._leaf, self._children = None, _Children()
+        for key, order in leaf.names.items():
+            digest = _digest(key)
+            child = self._children.get(_nibble(digest, self._depth), self._depth)
+            child._put(key, digest, order, leaf.lines[order])
 
     def write(self, sink: ObjectSink) -> bytes:
         """Write the nodes that changed; gives the id of the root."""
         if self._oid is None:
-            if self._children is None:
-                data = b"".join(map(self._lines.__getitem__, self._order))
-            else:
-                children = self._children
-                data = b"".join(
-                    [b"40000 _%s\0%s" % (n.encode(), children[n].write(sink)) for n in sorted(children)]
-                )
-            self._oid = sink.add(Kind.TREE, data)
+            part = self._leaf if self._children is None else self._children
+            assert part is not None
+            self._oid = sink.add(Kind.TREE, part.data(sink))
         return self._oid
 
 
-def _digest(key: str) -> str:
-    return sha1(key.encode(), usedforsecurity=False).hexdigest()
+class _Leaf:
+    """Entries in one tree, kept in git's order."""
+
+    __slots__ = ("lines", "names", "order")
+
+    def __init__(self) -> None:
+        self.names: dict[str, bytes] = {}  # key → sort key
+        self.lines: dict[bytes, bytes] = {}  # sort key → entry
+        self.order: list[bytes] = []  # the sort keys, sorted
+
+    def put(self, key: str, order: bytes, line: bytes) -> bool:
+        previous = self.names.get(key)
+        if previous != order:
+            if previous is not None:
+                del self.lines[previous]
+                self.order.remove(previous)
+            self.names[key] = order
+            insort(self.order, order)
+        self.lines[order] = line
+        return previous is None
+
+    def data(self, sink: ObjectSink) -> bytes:
+        return b"".join(map(self.lines.__getitem__, self.order))
+
+
+class _Children:
+    """Sixteen possible nodes and their lines in the tree above them; ``_changed`` are those to write anew."""
+
+    __slots__ = ("_changed", "_lines", "_nodes")
+
+    def __init__(self) -> None:
+        self._nodes: list[FanTree | None] = [None] * 16
+        self._lines = [b""] * 16
+        self._changed: set[int] = set()
+
+    def get(self, nibble: int, depth: int) -> FanTree:
+        """The child, to be changed; made if it is not there."""
+        self._changed.add(nibble)
+        node = self._nodes[nibble]
+        if node is None:
+            node = self._nodes[nibble] = FanTree(depth + 1)
+        return node
+
+    def data(self, sink: ObjectSink) -> bytes:
+        for nibble in self._changed:
+            node = self._nodes[nibble]
+            assert node is not None
+            self._lines[nibble] = b"40000 _%x\0%s" % (nibble, node.write(sink))
+        self._changed.clear()
+        return b"".join(self._lines)
+
+
+def _nibble(digest: bytes, depth: int) -> int:
+    byte = digest[depth >> 1]
+    return byte & 15 if depth & 1 else byte >> 4
+
+
+def _digest(key: str) -> bytes:
+    return sha1(key.encode(), usedforsecurity=False).digest()

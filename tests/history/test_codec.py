@@ -82,14 +82,15 @@ def test_five_thousand_variables_fan_out_and_come_back() -> None:
 def test_names_that_differ_in_case_alone_can_be_checked_out_side_by_side() -> None:
     sink = ObjectSink()
     writer = SnapshotWriter(sink)
-    writer.set_variables({"name": 1, "Name": 2, "NAME": 3, "other": 4})
+    writer.set_variables({"name": 1, "Name": 2, "NAME": 3, "con": 4, "CON": 5})
     tree = writer.tree(CONTROL)
     store = MemoryStoreFactory().create("t")
     store.write(sink.drain())
     reader = SnapshotReader(store)
     names = [entry.name for entry in reader.read_tree(reader.top(tree)["vars"].oid)]
-    assert len({name.lower() for name in names}) == 4
-    assert reader.snapshot(tree).variables == {"name": 1, "Name": 2, "NAME": 3, "other": 4}
+    assert len({name.lower() for name in names}) == 5
+    assert "con.json" not in {name.lower() for name in names}
+    assert reader.snapshot(tree).variables == {"name": 1, "Name": 2, "NAME": 3, "con": 4, "CON": 5}
 
 
 def test_a_large_result_is_one_object_with_the_variable_it_became() -> None:

@@ -1,0 +1,119 @@
+"""Wiring: settings → services. The only place that names concrete adapters."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from app.config import Settings, load_settings
+from app.db.leases import SqlLeases
+from app.db.ledger import SqlLedger
+from app.db.namespaces import SqlNamespaces
+from app.db.session import Database, open_database
+from app.db.tasks import SqlTasks
+from app.history.git_store import GitStoreFactory
+from app.history.sql_store import SqlStoreFactory
+from app.services.doctor import Check, check, check_folder
+from app.services.workplace import Workplace
+from app.tools.loader import load_registry
+from app.tools.registry import Registry
+
+
+@contextmanager
+def workplace(settings: Settings | None = None, *, check_schema: bool = True) -> Iterator[Workplace]:
+    """Everything wired, the database closed at the end of the block.
+
+    Raises ``ConfigurationError`` for wrong settings and for a database that is not migrated.
+    """
+    settings = settings or load_settings()
+    database = open_database(settings.database_url)
+    try:
+        if check_schema:
+            database.check_schema()
+        yield build_workplace(settings, database)
+    finally:
+        database.close()
+
+
+def build_workplace(settings: Settings, database: Database) -> Workplace:
+    """The adapters that the settings choose. Opens nothing yet."""
+
+    @cache
+    def registry() -> Registry:
+        return load_registry(settings.tools_path, tools_root=settings.tools_root)
+
+    return Workplace(
+        tasks=SqlTasks(database),
+        namespaces=SqlNamespaces(database),
+        leases=SqlLeases(database),
+        ledger=lambda task_id: SqlLedger(database, task_id),
+        stores={
+            "sql": SqlStoreFactory(database),
+            "git": GitStoreFactory(settings.var_dir / "repositories"),
+        },
+        default_store=settings.history_backend,
+        load_registry=registry,
+        limits={
+            "steps": settings.max_steps,
+            "seconds": settings.max_seconds,
+            "value_bytes": settings.max_value_bytes,
+        },
+        lease_seconds=settings.lease_seconds,
+        flush_every_commit=settings.durability == "step",
+        worker=settings.worker_name,
+        person=settings.person,
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+        new_task_id=lambda: str(uuid.uuid4()),
+    )
+
+
+def doctor() -> list[Check]:
+    """Look at settings, database, migrations and tools; each check stands for itself."""
+    settings: Settings | None = None
+
+    def read_settings() -> str:
+        nonlocal settings
+        settings = load_settings()
+        return ".env and environment" if Path(".env").exists() else "environment"
+
+    checks = [check("settings", read_settings)]
+    if settings is None:
+        return checks
+    chosen: Settings = settings
+    checks.append(check_folder("VAR_DIR", chosen.var_dir, writable=True))
+    checks.append(check_folder("TOOLS_ROOT", chosen.tools_root, writable=False))
+    checks += _check_database(chosen)
+
+    def load_tools() -> str:
+        tools = load_registry(chosen.tools_path, tools_root=chosen.tools_root).list()
+        return f"{len(tools)}: " + ", ".join(tool.name for tool in tools)
+
+    checks.append(check("tools", load_tools))
+    return checks
+
+
+def _check_database(settings: Settings) -> list[Check]:
+    opened: list[Database] = []
+
+    def connect() -> str:
+        database = open_database(settings.database_url)
+        opened.append(database)
+        with database.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return f"{database.kind} at {database.where}"
+
+    def migrated() -> str:
+        if not opened:
+            connect()
+        opened[0].check_schema()
+        return "up to date"
+
+    try:
+        return [check("database", connect), check("migrations", migrated)]
+    finally:
+        for database in opened:
+            database.close()

@@ -1,0 +1,111 @@
+"""History in dictionaries: for tests, and for runs that need not be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+
+from app.errors import Conflict, DamagedHistory, NotFound
+from app.history.base import Kind, RawObject, RefMove, object_id
+from app.history.ref_moves import check_fence, moved_refs
+
+
+class MemoryRepository:
+    """What the store objects of one task share."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.objects: dict[bytes, RawObject] = {}
+        self.refs: dict[str, bytes] = {}
+        self.fences: dict[str, int] = {}
+
+
+class MemoryStore:
+    """A :class:`app.history.base.Store` over a :class:`MemoryRepository`."""
+
+    def __init__(self, repository: MemoryRepository | None = None) -> None:
+        self._repository = repository or MemoryRepository()
+
+    def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
+        here = self._repository
+        with here.lock:
+            for item in objects:
+                here.objects.setdefault(item.oid, item)
+            for ref, target in moved_refs(here.refs, here.fences, moves).items():
+                if target is None:
+                    here.refs.pop(ref, None)
+                else:
+                    here.refs[ref] = target
+
+    def read(self, oid: bytes) -> RawObject:
+        found = self._repository.objects.get(oid)
+        if found is None:
+            raise DamagedHistory(oid.hex(), "is missing")
+        if object_id(found.kind, found.data) != oid:
+            raise DamagedHistory(oid.hex(), "has other bytes than its id says")
+        return found
+
+    def has(self, oid: bytes) -> bool:
+        return oid in self._repository.objects
+
+    def object_ids(self) -> Iterator[bytes]:
+        return iter(self._snapshot())
+
+    def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
+        found = (
+            item.oid
+            for item in self._snapshot().values()
+            if item.kind == Kind.COMMIT and item.oid.hex().startswith(prefix.lower())
+        )
+        return sorted(found)[:limit]
+
+    def refs(self) -> dict[str, bytes]:
+        with self._repository.lock:
+            return dict(self._repository.refs)
+
+    def ref(self, name: str) -> bytes | None:
+        return self._repository.refs.get(name)
+
+    def raise_fence(self, ref: str, fence: int) -> None:
+        with self._repository.lock:
+            check_fence(ref, self._repository.fences.get(ref, 0), fence)
+            self._repository.fences[ref] = fence
+
+    def stored_bytes(self) -> int:
+        return sum(len(item.data) + len(item.oid) for item in self._snapshot().values())
+
+    def finish(self) -> None:
+        """There is nothing to consolidate."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _snapshot(self) -> dict[bytes, RawObject]:
+        """A copy to iterate over, as another thread may be writing."""
+        with self._repository.lock:
+            return dict(self._repository.objects)
+
+
+class MemoryStoreFactory:
+    """Keeps the repositories of one process by task id."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._repositories: dict[str, MemoryRepository] = {}
+
+    def create(self, task_id: str) -> MemoryStore:
+        with self._lock:
+            if task_id in self._repositories:
+                raise Conflict(f"the history of task {task_id} exists already")
+            self._repositories[task_id] = MemoryRepository()
+        return self.open(task_id)
+
+    def open(self, task_id: str) -> MemoryStore:
+        repository = self._repositories.get(task_id)
+        if repository is None:
+            raise NotFound("history of task", task_id)
+        return MemoryStore(repository)
+
+    def delete(self, task_id: str) -> None:
+        with self._lock:
+            self._repositories.pop(task_id, None)

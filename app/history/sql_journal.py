@@ -1,0 +1,121 @@
+"""The journal of one repository: what small writes left, one row each, until it is folded into segments.
+
+A write of a few objects would touch as many pages of the index, a random one for each id; a row of the
+journal touches one or two. Rows are few and mirrored in memory, where objects are found by id.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from threading import Lock
+from typing import Any, Final
+
+from app.db.session import Database, retry_lost
+from app.history.base import RawObject
+from app.history.segments import journal_row, make_segments, read_journal_row
+from app.history.sql_statements import StoreStatements
+
+MAX_OBJECTS: Final = 4096
+MAX_BYTES: Final = 4 << 20
+"""A journal beyond either is folded."""
+
+
+class SqlJournal:
+    """The rows of one repository, and their mirror."""
+
+    def __init__(self, database: Database, sql: StoreStatements, repository: int) -> None:
+        self._database = database
+        self._sql = sql
+        self._repository = repository
+        self._lock = Lock()
+        self._rows: dict[int, list[bytes]] = {}
+        self._objects: dict[bytes, RawObject] = {}
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to fold, as far as this process knows."""
+        return len(self._objects) >= MAX_OBJECTS or self._bytes >= MAX_BYTES
+
+    def append(self, cursor: Any, objects: Collection[RawObject]) -> int:
+        """Add a row within the caller's transaction; :meth:`remember` it once that is durable."""
+        # Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
+        number = secrets.randbits(62)
+        cursor.execute(self._sql.add_to_journal, (self._repository, number, journal_row(objects)))
+        return number
+
+    def remember(self, number: int, objects: Collection[RawObject]) -> None:
+        """A row is in the database: mirror it."""
+        with self._lock:
+            self._remember(number, objects)
+
+    def get(self, oid: bytes) -> RawObject | None:
+        """An object of the mirror."""
+        return self._objects.get(oid)
+
+    def all(self) -> list[RawObject]:
+        """What the journal holds now."""
+        self.refresh()
+        with self._lock:
+            return list(self._objects.values())
+
+    def refresh(self) -> None:
+        """See the rows that others added, forget those that were folded."""
+        with self._lock, self._database.read_cursor() as cursor:
+            cursor.execute(self._sql.journal_ids, (self._repository,))
+            present = {row[0] for row in cursor.fetchall()}
+            for number in self._rows.keys() - present:
+                self._forget(number)
+            for number in present - self._rows.keys():
+                cursor.execute(self._sql.journal_row, (self._repository, number))
+                row = cursor.fetchone()
+                if row is not None:  # else folded since
+                    self._remember(number, read_journal_row(row[0]))
+
+    def fold(self) -> None:
+        """Move all rows into segments, in one transaction."""
+        with self._lock:
+            for number in retry_lost(self._fold):
+                self._forget(number)
+
+    def _fold(self) -> list[int]:
+        with self._database.write_cursor() as cursor:
+            cursor.execute(self._sql.journal_rows_locked, (self._repository,))
+            rows = cursor.fetchall()
+            found = {item.oid: item for _, data in rows for item in read_journal_row(data)}
+            add_segments(cursor, self._sql, self._repository, found.values())
+            numbers = [row[0] for row in rows]
+            cursor.executemany(
+                self._sql.drop_from_journal, [(self._repository, number) for number in numbers]
+            )
+        return numbers
+
+    def _remember(self, number: int, objects: Collection[RawObject]) -> None:
+        self._rows[number] = [item.oid for item in objects]
+        for item in objects:
+            if item.oid not in self._objects:
+                self._objects[item.oid] = item
+                self._bytes += len(item.data)
+
+    def _forget(self, number: int) -> None:
+        for oid in self._rows.pop(number, ()):
+            item = self._objects.pop(oid, None)
+            self._bytes -= len(item.data) if item is not None else 0
+
+
+def add_segments(cursor: Any, sql: StoreStatements, repository: int, objects: Collection[RawObject]) -> None:
+    """Write ``objects`` as segments with an index row each; those indexed already keep their place."""
+    rows: list[tuple[int, bytes, int, int, int, int]] = []
+    numbers = []
+    for data, raw_bytes, places in make_segments(objects):
+        cursor.execute(sql.add_segment, (repository, raw_bytes, data))
+        number = sql.new_segment(cursor)
+        numbers.append(number)
+        rows += [(repository, oid, number, position, length, kind) for oid, position, length, kind in places]
+    # In the order of the index: neighbours share a page, and two writers lock rows in one order.
+    rows.sort()
+    if rows:
+        cursor.executemany(sql.index_object, rows)
+        if cursor.rowcount == 0:  # all were here: a history that is imported again takes no space
+            cursor.executemany(sql.drop_segment, [(number,) for number in numbers])

@@ -1,0 +1,188 @@
+"""What each step reads and writes, and where control goes from it.
+
+Everything that orders steps starts here: the checker, the interpreter's loop counters, the scheduler.
+Graphs speak of steps by their index in ``plan.steps``; what comes from or goes to a person, by ``seq_no``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from app.plan.components import cyclic
+from app.plan.expressions import compile_expression
+from app.plan.model import Assign, Calling, Instruction, Json, Jump, Plan, Step
+from app.plan.paths import Path
+from app.plan.references import compile_assign_value, compile_template
+
+FINAL_ANSWER: Final = "final_answer"
+ERROR: Final = "error"
+ITEM_NAMES: Final = frozenset({"item", "index"})
+"""What a ``for_each`` sets while it computes the arguments of one call."""
+
+_NO_RESULTS: Final[Mapping[str, Json]] = {}
+
+
+class Slot(NamedTuple):
+    """A place in a step that is computed when the step runs.
+
+    ``path`` is where the place is in the step, ``value`` what stands there, ``hidden`` the names that the
+    step itself provides there, so that they don't count as read.
+    """
+
+    path: Path
+    value: Json
+    kind: Literal["template", "assign", "expression"] = "template"
+    hidden: frozenset[str] = frozenset()
+
+    def reads(self) -> frozenset[str]:
+        """The variables read here. Raises ``TemplateSyntaxError`` or ``ExpressionSyntaxError``."""
+        if self.kind == "expression":
+            return compile_expression(self.value).reads
+        if self.kind == "assign":
+            return compile_assign_value(self.value).reads
+        return compile_template(self.value).reads - self.hidden
+
+
+def slots(instruction: Instruction) -> Iterator[Slot]:
+    """Every place of the instruction that may read variables. ``reasoning`` has none: its text stays text."""
+    if isinstance(instruction, Assign):
+        for name, value in instruction.values.items():
+            if not _is_plain(value):
+                yield Slot(("parameters", name), value, "assign")
+    elif isinstance(instruction, Calling):
+        yield from _calling_slots(instruction)
+    elif isinstance(instruction, Jump):
+        yield from _jump_slots(instruction)
+
+
+def _calling_slots(call: Calling) -> Iterator[Slot]:
+    hidden: frozenset[str] = frozenset()
+    if call.for_each is not None:
+        hidden = ITEM_NAMES
+        yield Slot(("parameters", "for_each"), call.for_each)
+    for name, value in call.tool_params.items():
+        if not _is_plain(value):
+            yield Slot(("parameters", "tool_params", name), value, "template", hidden)
+
+
+def _jump_slots(jump: Jump) -> Iterator[Slot]:
+    if jump.condition is not None:
+        yield Slot(("parameters", "condition"), jump.condition, "expression")
+    for name, value in (("condition_prompt", jump.condition_prompt), ("context", jump.context)):
+        if not _is_plain(value):
+            yield Slot(("parameters", name), value)
+
+
+def _is_plain(value: Json) -> bool:
+    """Whether the value is seen at once to hold no reference."""
+    if type(value) is str:
+        return "${" not in value
+    return not isinstance(value, dict | list)
+
+
+def reads(step: Step) -> frozenset[str]:
+    """The variables the step needs before it runs, ``item`` and ``index`` of its own ``for_each`` left out.
+
+    Raises ``TemplateSyntaxError`` or ``ExpressionSyntaxError`` where something in it doesn't parse.
+    """
+    return frozenset().union(*(slot.reads() for slot in slots(step.instruction)))
+
+
+def writes(step: Step) -> frozenset[str]:
+    """The variables the step may set, ``error`` among them where it handles its own failure."""
+    instruction = step.instruction
+    names = frozenset(results(instruction))
+    if isinstance(instruction, Calling) and instruction.on_error.action != "fail":
+        return names | {ERROR}
+    return names
+
+
+def results(instruction: Instruction) -> Mapping[str, Json]:
+    """The variables, as keys, that the instruction sets whenever it does not fail."""
+    if isinstance(instruction, Assign):
+        return instruction.values
+    return instruction.outputs if isinstance(instruction, Calling) else _NO_RESULTS
+
+
+class Target(NamedTuple):
+    """A jump of a step: where it is written and the ``seq_no`` it names."""
+
+    path: Path
+    seq_no: int
+
+
+def targets(instruction: Instruction) -> tuple[Target, ...]:
+    """Every ``seq_no`` the instruction may jump to, in the order of the documentation."""
+    if isinstance(instruction, Jump):
+        named = (
+            ("target_seq", instruction.target),
+            ("jump_if_true", instruction.if_true),
+            ("jump_if_false", instruction.if_false),
+        )
+        return tuple(Target(("parameters", name), seq_no) for name, seq_no in named if seq_no is not None)
+    if isinstance(instruction, Calling) and instruction.on_error.target is not None:
+        return (Target(("parameters", "on_error", "goto"), instruction.on_error.target),)
+    return ()
+
+
+class Edge(NamedTuple):
+    """A way from one step to another. ``failed``: taken by ``on_error: goto``, before outputs are set."""
+
+    target: int
+    failed: bool = False
+
+
+Edges: TypeAlias = tuple[tuple[Edge, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFlow:
+    """``edges`` of each step by index. ``runs_off``: whether the run may go past the last step."""
+
+    edges: Edges
+    runs_off: bool
+
+
+def control_flow(plan: Plan) -> ControlFlow:
+    """The control-flow graph. Jumps to nowhere are left out; a repeated ``seq_no`` means its first step."""
+    index_of: dict[int, int] = {}
+    for index, step in enumerate(plan.steps):
+        index_of.setdefault(step.seq_no, index)
+    edges = [_ways(step.instruction, index, index_of) for index, step in enumerate(plan.steps)]
+    if not edges:
+        return ControlFlow((), runs_off=True)
+    last = len(edges) - 1
+    # The way on from the last step leads past the plan.
+    edges[last] = tuple(edge for edge in edges[last] if edge.target <= last)
+    return ControlFlow(tuple(edges), falls_through(plan.steps[last].instruction))
+
+
+def _ways(instruction: Instruction, index: int, index_of: Mapping[int, int]) -> tuple[Edge, ...]:
+    way_on = (Edge(index + 1),) if falls_through(instruction) else ()
+    jumps = targets(instruction)
+    if not jumps:
+        return way_on
+    failed = isinstance(instruction, Calling)
+    found = [Edge(index_of[target.seq_no], failed) for target in jumps if target.seq_no in index_of]
+    return tuple(dict.fromkeys((*found, *way_on)))
+
+
+def falls_through(instruction: Instruction) -> bool:
+    """Whether the next step may follow: not after a jump that always jumps, nor where the run ends."""
+    if isinstance(instruction, Jump):
+        return instruction.target is None and instruction.if_false is None
+    return FINAL_ANSWER not in results(instruction)
+
+
+def successors(plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """Of each step, by index, the steps that may follow it. One that sets ``final_answer`` ends the run."""
+    return tuple(tuple(dict.fromkeys(edge.target for edge in ways)) for ways in control_flow(plan).edges)
+
+
+def loop_steps(plan: Plan) -> frozenset[int]:
+    """The ``seq_no`` of every step that can come round again: those on a cycle of the graph."""
+    return frozenset(
+        plan.steps[index].seq_no for component in cyclic(successors(plan)) for index in component
+    )

@@ -1,0 +1,103 @@
+"""Branches: list, fork, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.db.base import TaskRow
+from app.errors import Conflict
+from app.history.commits import Commit
+from app.history.repository import Repository
+from app.services.tasks import MAIN, open_repository, refuse_running
+from app.services.workplace import Workplace
+from app.vm.state import PAUSED, RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class BranchView:
+    """A branch as lists show it. ``commit`` is the head's id, ``time`` its time in seconds since the epoch."""
+
+    name: str
+    status: str
+    commit: str
+    subject: str
+    time: int
+    steps: int
+    is_current: bool
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "branch": self.name,
+            "status": self.status,
+            "commit": self.commit,
+            "subject": self.subject,
+            "time": self.time,
+            "steps": self.steps,
+            "current": self.is_current,
+        }
+
+
+def list_branches(workplace: Workplace, task: TaskRow) -> list[BranchView]:
+    """All branches of a task, by name."""
+    known = {row.name: row.status for row in workplace.tasks.branches(task.id)}
+    with open_repository(workplace, task) as repository:
+        views = []
+        for name, head in repository.branches().items():
+            commit = repository.commit(head)
+            control = repository.reader.control(commit.tree)
+            status = known.get(name) or status_of(control)
+            views.append(
+                BranchView(
+                    name,
+                    status,
+                    commit.id,
+                    commit.subject,
+                    commit.time,
+                    control.get("steps", 0),
+                    name == task.current_branch,
+                )
+            )
+        return views
+
+
+def status_of(control: dict[str, object]) -> str:
+    """The status of a branch nobody has run since it was made: what has not ended can be resumed."""
+    status = str(control.get("status", RUNNING))
+    return PAUSED if status == RUNNING else status
+
+
+def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
+    """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    with open_repository(workplace, task) as repository:
+        commit = repository.resolve(revision)
+        repository.fork(commit.oid, name)
+        control = repository.reader.control(commit.tree)
+    status = status_of(control)
+    workplace.tasks.note_branch(task.id, name, status, workplace.clock_ms())
+    return BranchView(name, status, commit.id, commit.subject, commit.time, control.get("steps", 0), False)
+
+
+def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
+    """Remove a branch with what is known of its calls; gives the commit it stood at.
+
+    Raises ``NotFound``, and ``Conflict`` where it runs or is the task's only one.
+    """
+    with open_repository(workplace, task) as repository:
+        head = repository.commit(repository.head(name))
+        others = [other for other in repository.branches() if other != name]
+        if not others:
+            raise Conflict(f"{name!r} is the only branch of the task", hint="delete the task instead")
+        refuse_running(workplace, task, name)
+        repository.delete_branch(name)
+    workplace.ledger(task.id).drop_branch(name)
+    workplace.tasks.delete_branch(task.id, name)
+    if name == task.current_branch:
+        workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
+    return head
+
+
+def require_branch(repository: Repository, task: TaskRow, name: str | None) -> str:
+    """The branch that was named, or the task's current one. Raises ``NotFound``."""
+    branch = name if name is not None else task.current_branch
+    repository.head(branch)
+    return branch

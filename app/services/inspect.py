@@ -1,0 +1,190 @@
+"""Looking at a task: what its state is, what each step did, what its log says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.db.base import TaskRow
+from app.history.commits import Commit
+from app.history.repository import Repository
+from app.plan.model import Json
+from app.services.branches import BranchView, list_branches, status_of
+from app.services.tasks import open_repository
+from app.services.waiting import find_waiting
+from app.services.workplace import Workplace
+from app.vm.decisions import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step of the plan and what became of it by the commit that is looked at.
+
+    ``state`` is ``done``, ``failed``, ``next``, ``waiting`` or ``pending``; ``visits`` counts its commits.
+    """
+
+    seq_no: int
+    type: str
+    description: str | None
+    tool: str | None
+    state: str
+    visits: int
+    commit: str | None
+    parameters: Json
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "seq_no": self.seq_no,
+            "type": self.type,
+            "description": self.description,
+            "tool": self.tool,
+            "state": self.state,
+            "visits": self.visits,
+            "commit": self.commit,
+            "parameters": self.parameters,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task at a commit. ``branch`` is ``None`` where the commit was named by its id."""
+
+    task: TaskRow
+    branch: str | None
+    commit: Commit
+    status: str
+    goal: dict[str, Json]
+    branches: list[BranchView]
+    steps: list[StepView]
+    variables: dict[str, Json]
+    steps_executed: int
+    error: dict[str, Json] | None
+    waiting: Waiting | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "task_id": self.task.id,
+            "goal": self.task.goal,
+            "namespace": self.task.namespace,
+            "response_format": self.goal.get("response_format"),
+            "limits": self.goal.get("limits"),
+            "history": self.task.store,
+            "current_branch": self.task.current_branch,
+            "created_ms": self.task.created_ms,
+            "branch": self.branch,
+            "commit": self.commit.id,
+            "status": self.status,
+            "steps": self.steps_executed,
+            "branches": [branch.to_json() for branch in self.branches],
+            "plan": [step.to_json() for step in self.steps],
+            "variables": self.variables,
+            "error": self.error,
+            "waiting": self.waiting.to_json() if self.waiting is not None else None,
+        }
+
+
+def show_task(workplace: Workplace, task: TaskRow, revision: str | None) -> TaskView:
+    """The task at a revision, by default the head of its current branch. Raises ``NotFound``, ``Ambiguous``."""
+    branches = list_branches(workplace, task)
+    name = revision if revision is not None else task.current_branch
+    branch = next((branch for branch in branches if branch.name == name), None)
+    with open_repository(workplace, task) as repository:
+        commit = repository.resolve(name)
+        snapshot = repository.reader.snapshot(commit.tree)
+        status = branch.status if branch is not None else status_of(snapshot.control)
+        # Whether the head waits is asked of the attempts: a process that died could not note it.
+        waiting = find_waiting(workplace, task, repository, branch.name) if branch is not None else None
+        steps = _step_views(repository, commit, snapshot.plan or {}, snapshot.control, waiting)
+    return TaskView(
+        task,
+        branch.name if branch is not None else None,
+        commit,
+        "waiting" if waiting is not None else status,
+        snapshot.goal,
+        branches,
+        steps,
+        snapshot.variables,
+        snapshot.control.get("steps", 0),
+        snapshot.control.get("error"),
+        waiting,
+    )
+
+
+def _step_views(
+    repository: Repository,
+    commit: Commit,
+    plan: dict[str, Any],
+    control: dict[str, Any],
+    waiting: Waiting | None,
+) -> list[StepView]:
+    newest: dict[int, Commit] = {}
+    visits: dict[int, int] = {}
+    for past in repository.log(commit.oid):
+        if past.seq_no is None or past.kind not in ("step", "failure"):
+            continue
+        newest.setdefault(past.seq_no, past)
+        visits[past.seq_no] = visits.get(past.seq_no, 0) + (past.kind == "step")
+    views = []
+    for step in plan.get("steps", []):
+        seq_no = step["seq_no"]
+        last = newest.get(seq_no)
+        parameters = step.get("parameters", {})
+        views.append(
+            StepView(
+                seq_no,
+                step["type"],
+                step.get("description"),
+                parameters.get("tool_name") if step["type"] == "calling" else None,
+                _step_state(seq_no, last, control, waiting),
+                visits.get(seq_no, 0),
+                last.id if last is not None else None,
+                parameters,
+            )
+        )
+    return views
+
+
+def _step_state(seq_no: int, last: Commit | None, control: dict[str, Any], waiting: Waiting | None) -> str:
+    if waiting is not None and waiting.place.seq_no == seq_no:
+        return "waiting"
+    if last is not None and last.kind == "failure":
+        return "failed"
+    if control.get("pc") == seq_no:
+        return "next"
+    return "done" if last is not None else "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One commit of a log, with its record where it was asked for."""
+
+    commit: Commit
+    record: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        commit = self.commit
+        entry: dict[str, Any] = {
+            "commit": commit.id,
+            "parent": commit.parents[0].hex() if commit.parents else None,
+            "kind": commit.kind,
+            "seq_no": commit.seq_no,
+            "tool": commit.trailers.get("Tool"),
+            "subject": commit.subject,
+            "author": commit.author,
+            "time": commit.time,
+        }
+        if self.record is not None:
+            entry["record"] = self.record
+        return entry
+
+
+def read_log(
+    workplace: Workplace, task: TaskRow, revision: str | None, *, with_records: bool = False
+) -> Iterator[LogEntry]:
+    """The commits of a branch or revision, newest first. Raises ``NotFound``, ``Ambiguous``."""
+    with open_repository(workplace, task) as repository:
+        start = repository.resolve(revision if revision is not None else task.current_branch)
+        for commit in repository.log(start.oid):
+            record = repository.reader.record(commit.tree) if with_records else None
+            yield LogEntry(commit, record)

@@ -1,0 +1,53 @@
+"""Namespaces: which tools a task may call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from app.db.base import NamespaceRow
+from app.errors import InputError
+from app.services.workplace import Workplace
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+
+
+def create_namespace(
+    workplace: Workplace, name: str, allowed_tools: Sequence[str], description: str = ""
+) -> NamespaceRow:
+    """A new namespace. Raises ``InputError`` for its name, ``Conflict`` where it is taken."""
+    if not _NAME.match(name):
+        raise InputError(
+            f"{name!r} can't be the name of a namespace", hint="letters, digits, '_', '.', '-', at most 100"
+        )
+    now = workplace.clock_ms()
+    row = NamespaceRow(name, tuple(allowed_tools), description, {}, now, now)
+    workplace.namespaces.create(row)
+    return row
+
+
+def update_namespace(
+    workplace: Workplace,
+    name: str,
+    allowed_tools: Sequence[str] | None = None,
+    description: str | None = None,
+) -> NamespaceRow:
+    """Replace what is given, keep the rest. Raises ``NotFound``."""
+    old = workplace.namespaces.get(name)
+    row = NamespaceRow(
+        name,
+        old.allowed_tools if allowed_tools is None else tuple(allowed_tools),
+        old.description if description is None else description,
+        old.policies,
+        old.created_ms,
+        workplace.clock_ms(),
+    )
+    workplace.namespaces.update(row)
+    return row
+
+
+def unmatched_tools(workplace: Workplace, row: NamespaceRow) -> list[str]:
+    """Entries of the list that stand for no tool there is: worth a word, no error."""
+    registry = workplace.load_registry()
+    return [entry for entry in row.allowed_tools if not registry.catalog([entry]).names()]

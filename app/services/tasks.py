@@ -1,0 +1,158 @@
+"""Tasks: submit, find, list, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.db.base import TaskRow
+from app.errors import Conflict, InputError, PlanRejected
+from app.history.base import Store
+from app.history.canonical import canonical
+from app.history.codec import Snapshot
+from app.history.journal import Journal
+from app.history.repository import HEADS, Repository
+from app.plan.check import check_text
+from app.plan.findings import Finding
+from app.plan.model import Plan
+from app.services.workplace import Workplace
+from app.vm.scribe import Scribe
+from app.vm.state import STATUSES
+
+MAIN: Final = "main"
+MAX_GOAL_CHARS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """What a task is made from. ``plan`` is the text of a plan document."""
+
+    goal: str
+    plan: str | bytes
+    namespace: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    history: str | None = None
+    max_steps: int | None = None
+
+
+def check_plan_text(
+    workplace: Workplace, text: str | bytes, namespace: str | None
+) -> tuple[Plan | None, list[Finding]]:
+    """The plan, where it can be read, and the checker's findings. Raises ``NotFound`` for the namespace."""
+    return check_text(text, workplace.catalog(namespace))
+
+
+def submit_task(workplace: Workplace, new: NewTask) -> TaskRow:
+    """Check the plan, then record goal and plan as the first two commits of a new task.
+
+    Raises ``InputError``, ``NotFound`` (namespace) or ``PlanRejected``; nothing is kept then.
+    """
+    goal = _goal_document(workplace, new)
+    plan, findings = check_plan_text(workplace, new.plan, new.namespace)
+    if plan is None or any(finding.severity == "error" for finding in findings):
+        raise PlanRejected(findings)
+    backend = new.history or workplace.default_store
+    task_id = workplace.new_task_id()
+    created_ms = workplace.clock_ms()
+    store = workplace.stores[backend].create(task_id)
+    try:
+        _first_commits(workplace, store, task_id, goal, plan, created_ms)
+        row = TaskRow(
+            id=task_id,
+            goal=new.goal,
+            namespace=new.namespace,
+            status="queued",
+            store=backend,
+            current_branch=MAIN,
+            created_ms=created_ms,
+            updated_ms=created_ms,
+            steps=0,
+            error=None,
+        )
+        workplace.tasks.create(row)
+    except BaseException:
+        workplace.stores[backend].delete(task_id)
+        raise
+    finally:
+        store.close()
+    return row
+
+
+def _goal_document(workplace: Workplace, new: NewTask) -> dict[str, Any]:
+    """The content of ``goal.json``."""
+    if not new.goal.strip():
+        raise InputError("the goal is empty", hint="say in your own words what should be done")
+    if len(new.goal) > MAX_GOAL_CHARS:
+        raise InputError(f"the goal has {len(new.goal):,} characters", hint=f"at most {MAX_GOAL_CHARS:,}")
+    limits = dict(workplace.limits)
+    if new.max_steps is not None:
+        limits["steps"] = positive_steps(new.max_steps)
+    goal: dict[str, Any] = {"goal": new.goal, "limits": limits}
+    if new.namespace is not None:
+        goal["namespace"] = new.namespace
+    if new.response_format is not None:
+        goal["response_format"] = dict(new.response_format)
+    canonical(goal)  # what the history can't hold is refused before anything is made
+    return goal
+
+
+def positive_steps(max_steps: int) -> int:
+    """Refuse a limit of steps that allows none."""
+    if max_steps < 1:
+        raise InputError(f"max steps must be at least 1, not {max_steps}")
+    return max_steps
+
+
+def _first_commits(
+    workplace: Workplace, store: Store, task_id: str, goal: dict[str, Any], plan: Plan, created_ms: int
+) -> None:
+    journal = Journal(store, HEADS + MAIN, None)
+    scribe = Scribe(journal, Snapshot(goal=goal, record={}, control={}), task_id)
+    author = workplace.person
+    scribe.begin_task({"who": author}, created_ms // 1000, author=author)
+    scribe.adopt_plan(plan, {"who": author}, author=author)
+    journal.flush()
+
+
+def find_task(workplace: Workplace, prefix: str) -> TaskRow:
+    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``."""
+    return workplace.tasks.find(prefix)
+
+
+def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence[TaskRow]:
+    """The newest tasks first. Raises ``InputError`` for a status that does not exist."""
+    if status is not None and status not in STATUSES:
+        raise InputError(f"there is no status {status!r}", hint="one of " + ", ".join(STATUSES))
+    return workplace.tasks.list(status=status, limit=limit)
+
+
+@contextmanager
+def open_repository(workplace: Workplace, task: TaskRow) -> Iterator[Repository]:
+    """The task's repository, closed at the end of the block."""
+    store = workplace.stores[task.store].open(task.id)
+    try:
+        yield Repository(store)
+    finally:
+        store.close()
+
+
+def delete_task(workplace: Workplace, task: TaskRow) -> None:
+    """Remove the task with its history and everything known of it. Raises ``Conflict`` while it runs."""
+    for branch in workplace.tasks.branches(task.id):
+        refuse_running(workplace, task, branch.name)
+    workplace.tasks.delete(task.id)
+    workplace.ledger(task.id).drop()
+    workplace.stores[task.store].delete(task.id)
+
+
+def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
+    """Raise ``Conflict`` where a worker holds the branch's lease."""
+    holder = workplace.leases.holder(task.id, branch)
+    if holder is not None:
+        owner, seconds_left = holder
+        raise Conflict(
+            f"branch {branch!r} is being run by {owner}",
+            hint=f"wait for it, or until its lease ends in {seconds_left:.0f} s",
+        )

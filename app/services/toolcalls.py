@@ -1,0 +1,41 @@
+"""Trying a tool by hand: the same validation, timeout and retries as in a run, and no history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.errors import InputError
+from app.services.workplace import Workplace
+from app.tools.base import Tool
+from app.vm.calls import Call, Outcome
+from app.vm.events import Listener, ToolSaid
+from app.vm.performer import Performer
+
+
+def call_tool(
+    workplace: Workplace, name: str, arguments: Any, listener: Listener | None = None
+) -> tuple[Tool, Outcome]:
+    """Call a tool once by name or alias. Raises ``NotFound``, and ``InputError`` where arguments are no object."""
+    if not isinstance(arguments, dict):
+        raise InputError(
+            "the arguments of a tool are a JSON object", hint='for example {"path": "README.md"}'
+        )
+    tool = workplace.load_registry().get(name)
+    watcher = None
+    if listener is not None:
+        listen = listener
+
+        def watcher(call: Call, message: str, fraction: float | None) -> None:
+            listen(ToolSaid(call.seq_no, call.item, message, fraction))
+
+    with Performer(clock=workplace.clock_ms, watcher=watcher) as performer:
+        call = Call(
+            tool=tool,
+            arguments=arguments,
+            task_id="by hand",
+            idempotency_key=workplace.new_task_id() if tool.effect in ("write", "irreversible") else None,
+            timeout=tool.timeout,
+            retry=tool.retry,
+            max_result_bytes=workplace.limits["value_bytes"],
+        )
+        return tool, performer.perform(call)

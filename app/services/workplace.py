@@ -1,0 +1,40 @@
+"""What every service needs, wired by :mod:`app.bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.db.base import Leases, Ledger, NamespaceTable, TaskTable
+from app.history.base import StoreFactory
+from app.tools.registry import Catalog, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Adapters and settings, as plain as a service can use them.
+
+    ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
+    (``steps``, ``seconds``, ``value_bytes``). ``worker`` signs leases, ``person`` signs what people do.
+    ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` may raise ``ConfigurationError``.
+    """
+
+    tasks: TaskTable
+    namespaces: NamespaceTable
+    leases: Leases
+    ledger: Callable[[str], Ledger]
+    stores: Mapping[str, StoreFactory]
+    default_store: str
+    load_registry: Callable[[], Registry]
+    limits: Mapping[str, int]
+    lease_seconds: float
+    flush_every_commit: bool
+    worker: str
+    person: str
+    clock_ms: Callable[[], int]
+    new_task_id: Callable[[], str]
+
+    def catalog(self, namespace: str | None) -> Catalog:
+        """The tools that a namespace allows; all without one. Raises ``NotFound``."""
+        allowed = None if namespace is None else self.namespaces.get(namespace).allowed_tools
+        return self.load_registry().catalog(allowed)

@@ -1,0 +1,95 @@
+"""What a run waits for a person to decide, and the choices there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.db.base import Attempt
+from app.history.commits import TRANSPARENT_KINDS
+from app.history.repository import Repository
+from app.plan.model import Json
+
+CHOICES: Final[Mapping[str, str]] = {
+    "reuse": "take the newest earlier result of the same call with the same inputs",
+    "run": "make the call again, with the same idempotency key",
+    "skip": "take a value that you give as the result, and make no call",
+    "fail": "let the step fail, without a call",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a branch a call stands; ``item`` within a ``for_each``."""
+
+    seq_no: int
+    visit: int
+    item: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call whose outcome nobody knows. ``attempt`` is the number of the attempt in doubt."""
+
+    reason: str
+    place: Place
+    tool: str
+    inputs: Mapping[str, Json]
+    idempotency_key: str
+    attempt: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reason": self.reason,
+            "step": self.place.seq_no,
+            "visit": self.place.visit,
+            "item": self.place.item,
+            "tool": self.tool,
+            "inputs": dict(self.inputs),
+            "idempotency_key": self.idempotency_key,
+            "attempt": self.attempt,
+            "choices": [{"choice": name, "does": does} for name, does in CHOICES.items()],
+        }
+
+
+class Decisions:
+    """The decisions that were taken since the last step of a branch."""
+
+    def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._by_call = {(record["key"], record["attempt"]): record for record in records if "key" in record}
+
+    @classmethod
+    def since_last_step(cls, repository: Repository, head: bytes) -> Decisions:
+        """Read those that stand between ``head`` and the newest commit of another kind."""
+        records = []
+        for commit in repository.log(head):
+            if commit.kind not in TRANSPARENT_KINDS:
+                break
+            if commit.kind == "decision":
+                records.append(repository.reader.record(commit.tree))
+        return cls(reversed(records))
+
+    def about(self, attempt: Attempt) -> Mapping[str, Any] | None:
+        """The decision about that very attempt."""
+        return self._by_call.get((attempt.key, attempt.number))
+
+
+def in_doubt(attempts: list[Attempt]) -> Attempt | None:
+    """The newest attempt, unless it is known that it did not happen."""
+    if not attempts or attempts[-1].state == "not_performed":
+        return None
+    return attempts[-1]
+
+
+def reason_for_waiting(attempt: Attempt, *, declared: bool) -> str:
+    """Why nobody knows the outcome, in one line."""
+    reasons = {
+        "begun": "the process ended while the call was under way",
+        "timeout": "the call overran its time",
+        "raised": f"the tool raised {attempt.error}",
+    }
+    reason = f"{reasons.get(attempt.state, attempt.state)}: whether {attempt.tool} took effect is unknown"
+    if not declared:
+        reason += "; it declares no effect class, so it counts as irreversible: declaring one avoids this"
+    return reason

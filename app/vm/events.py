@@ -1,0 +1,62 @@
+"""What the machine tells whoever watches a run. Ephemeral: the history is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from app.plan.model import Json, Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step that needs an effect begins; ``count`` is the number of items of a ``for_each``."""
+
+    step: Step
+    visit: int
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDone:
+    """``done`` of ``count`` items have an outcome."""
+
+    step: Step
+    done: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSaid:
+    """A tool reports progress; ``fraction`` is between 0 and 1, or ``None``."""
+
+    seq_no: int
+    item: int | None
+    message: str
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepCommitted:
+    """A step was committed, or its failure. ``duration_ms`` is ``None`` for a step without an effect."""
+
+    commit: str
+    step: Step
+    kind: str
+    summary: str
+    duration_ms: int | None
+    values: dict[str, Json]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The run ended before its plan did."""
+
+    message: str
+
+
+Event: TypeAlias = StepStarted | ItemDone | ToolSaid | StepCommitted | RunStopped
+Listener: TypeAlias = Callable[[Event], None]
+"""Called in the machine's thread, ``ToolSaid`` in the tool's; it must return at once and never raise."""

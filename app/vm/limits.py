@@ -1,0 +1,25 @@
+"""The limits of a run. Fixed when the task is made; a decision may raise them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.vm.state import State
+
+LIMIT_NAMES: Final = ("steps", "seconds", "value_bytes")
+
+
+def limit_reached(limits: Mapping[str, int], state: State, seconds: float) -> dict[str, Any] | None:
+    """The record of the stop that is due before the next step, or ``None``. ``seconds``: worked so far."""
+    steps = limits.get("steps")
+    if steps is not None and state.steps >= steps:
+        return _stop("steps", f"{state.steps:,} steps were executed, at most {steps:,} are allowed")
+    allowed = limits.get("seconds")
+    if allowed is not None and seconds >= allowed:
+        return _stop("seconds", f"the run worked for {seconds:,.0f} s, at most {allowed:,} are allowed")
+    return None
+
+
+def _stop(name: str, message: str) -> dict[str, Any]:
+    return {"reason": "limit", "limit": name, "message": f"limit reached: {name}: {message}"}

@@ -1,0 +1,137 @@
+"""The scribe: state, trees and journal in step. Everything that changes a branch is written here.
+
+The machine and replay share it, so that a commit follows from its parent, its plan and its record alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import InvalidValue
+from app.history.codec import Snapshot, SnapshotWriter
+from app.history.commits import TRANSPARENT_KINDS, format_message, one_line
+from app.history.journal import Journal
+from app.plan.model import Json, Plan
+from app.vm.interpreter import Interpreter
+from app.vm.records import Record
+from app.vm.state import CANCELLED, FAILED, State, StepFailure, Transition
+
+
+class Scribe:
+    """``state`` is that of the newest commit, ``time`` its time, ``anchor`` its newest ancestor or itself that
+    is not of a transparent kind."""
+
+    def __init__(self, journal: Journal, snapshot: Snapshot, task_id: str, *, time: int = 0) -> None:
+        self.journal = journal
+        self.task_id = task_id
+        self.goal = snapshot.goal
+        self.state = State.of(snapshot)
+        self.time = time
+        self.anchor = journal.head
+        self._writer = SnapshotWriter.of(
+            snapshot, journal.sink, max_value_bytes=self.limits.get("value_bytes")
+        )
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The task's limits: ``steps``, ``seconds``, ``value_bytes``."""
+        limits: dict[str, int] = self.goal.get("limits", {})
+        return limits
+
+    def begin_task(self, record: Record, time: int, *, author: str | None) -> bytes:
+        """The first commit: the goal."""
+        self.time = time
+        self._writer.set_goal(self.goal)
+        return self._commit("goal", f"goal: {self.goal.get('goal', '')}", record, author=author)
+
+    def adopt_plan(self, plan: Plan, record: Record, *, author: str | None) -> bytes:
+        """The plan that will run."""
+        self._writer.set_plan(plan.to_json())
+        self.state.pc = plan.steps[0].seq_no if plan.steps else None
+        count = len(plan.steps)
+        return self._commit(
+            "plan", f"plan: {count} {'step' if count == 1 else 'steps'}", record, author=author
+        )
+
+    def step(
+        self, interpreter: Interpreter, transition: Transition, record: Record
+    ) -> tuple[bytes, Transition]:
+        """Commit a step, or its failure. Gives the transition that was made: a value that is too large fails."""
+        seq_no = record["seq_no"]
+        try:
+            self._write_step(transition, record)
+        except InvalidValue as error:
+            transition = interpreter.fail(self.state, error.message)
+            self._write_step(transition, record)
+        self.state.apply(transition, seq_no, in_loop=seq_no in interpreter.loop_steps)
+        if transition.failure is not None:
+            self._writer.set_list("errors", self.state.errors)
+        kind = "failure" if transition.failed else "step"
+        return self._commit(kind, _step_subject(seq_no, transition), record), transition
+
+    def _write_step(self, transition: Transition, record: Record) -> None:
+        kind = "failure" if transition.failed else "step"
+        self._writer.set_record({"kind": kind, **record})
+        self._writer.set_variables(transition.variables)
+
+    def decide(self, record: Record, *, author: str | None) -> bytes:
+        """A person's decision; one about limits changes them from here on."""
+        limits = record.get("limits")
+        if limits:
+            self.goal = {**self.goal, "limits": {**self.limits, **limits}}
+            self._writer.set_goal(self.goal)
+        return self._commit("decision", f"decision: {decision_text(record)}", record, author=author)
+
+    def stop(self, record: Record) -> bytes:
+        """The run ends before its plan does: a limit, or a cancellation."""
+        message = record["message"]
+        self.state.status = CANCELLED if record.get("reason") == "cancelled" else FAILED
+        failure = StepFailure(self.state.pc if self.state.pc is not None else -1, message)
+        self.state.error = failure.to_json()
+        return self._commit("stop", f"stop: {message}", record)
+
+    def _commit(self, kind: str, subject: str, record: Record, *, author: str | None = None) -> bytes:
+        if kind not in ("step", "failure"):
+            self._writer.set_record({"kind": kind, **record})
+        ended_ms = record.get("ended_ms", record.get("decided_ms"))
+        if ended_ms is not None:
+            self.time = max(self.time, ended_ms // 1000)
+        self.state.worked_ms += _worked_ms(record)
+        tree = self._writer.tree(self.state.control())
+        oid = self.journal.append(tree, self.time, self._message(kind, subject, record), author)
+        if kind not in TRANSPARENT_KINDS:
+            self.anchor = oid
+        return oid
+
+    def _message(self, kind: str, subject: str, record: Mapping[str, Any]) -> str:
+        trailers = {"Kind": kind}
+        if "seq_no" in record:
+            trailers["Step"] = str(record["seq_no"])
+        if record.get("tool"):
+            trailers["Tool"] = record["tool"]
+        trailers["Task"] = self.task_id
+        return format_message(subject, trailers)
+
+
+def _worked_ms(record: Mapping[str, Json]) -> int:
+    if "ended_ms" in record and "started_ms" in record:
+        return max(0, int(record["ended_ms"]) - int(record["started_ms"]))
+    return 0
+
+
+def _step_subject(seq_no: int, transition: Transition) -> str:
+    subject = f"step {seq_no}: {transition.summary}"
+    if transition.failed and transition.failure is not None:
+        return f"{subject} failed: {one_line(transition.failure.message, 160)}"
+    return subject
+
+
+def decision_text(record: Mapping[str, Any]) -> str:
+    """A decision in words."""
+    if "limits" in record:
+        return ", ".join(
+            f"limit of {name} is now {value}" for name, value in sorted(record["limits"].items())
+        )
+    item = f" item {record['item']}" if record.get("item") is not None else ""
+    return f"{record.get('choice')} step {record.get('seq_no')}{item}"
