@@ -56,21 +56,15 @@ class StoreStatements:
         self.find_object = prepare(
             place.where(_own(objects), objects.c.oid == bindparam("oid")), repository, "oid"
         )
-        # (repository, first, last, kind)
-        self.objects_between = prepare(
+        # (repository, first, last), (repository, first, last, kind)
+        between = (
             select(objects.c.oid)
             .where(_own(objects), objects.c.oid.between(bindparam("first"), bindparam("last")))
-            .where(objects.c.kind == bindparam("kind"))
-            .order_by(objects.c.oid),
-            *(repository, "first", "last", "kind"),
-        )
-        # (repository, after, limit)
-        self.objects_after = prepare(
-            select(objects.c.oid)
-            .where(_own(objects), objects.c.oid > bindparam("after"))
             .order_by(objects.c.oid)
-            .limit(bindparam("limit")),
-            *(repository, "after", "limit"),
+        )
+        self.ids_between = prepare(between, repository, "first", "last")
+        self.ids_of_kind_between = prepare(
+            between.where(objects.c.kind == bindparam("kind")), repository, "first", "last", "kind"
         )
         # (repository)
         self.segment_bytes = prepare(

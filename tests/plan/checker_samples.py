@@ -22,8 +22,16 @@ def closed(properties: Mapping[str, Any], required: list[str] | None = None) -> 
 
 
 SIGNATURES = (
-    ToolSignature("read_file", closed({"path": TEXT}), closed({"path": TEXT, "text": TEXT, "lines": {"type": "integer"}})),
-    ToolSignature("list_files", closed({"path": TEXT, "pattern": TEXT}, ["path"]), {"type": "array", "items": closed({"path": TEXT})}),
+    ToolSignature(
+        "read_file",
+        closed({"path": TEXT}),
+        closed({"path": TEXT, "text": TEXT, "lines": {"type": "integer"}}),
+    ),
+    ToolSignature(
+        "list_files",
+        closed({"path": TEXT, "pattern": TEXT}, ["path"]),
+        {"type": "array", "items": closed({"path": TEXT})},
+    ),
     ToolSignature(
         "search",
         closed(
@@ -32,7 +40,9 @@ SIGNATURES = (
                 "limit": {"type": "integer", "minimum": 1},
                 "fields": {"type": "array", "items": TEXT},
                 "within": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-                "options": closed({"case": {"type": "boolean"}, "mode": {"enum": ["word", "text"]}}, ["mode"]),
+                "options": closed(
+                    {"case": {"type": "boolean"}, "mode": {"enum": ["word", "text"]}}, ["mode"]
+                ),
             },
             ["query"],
         ),
@@ -45,7 +55,11 @@ SIGNATURES = (
 class Tools:
     """A catalog of signatures; names in ``forbidden`` are known but not allowed."""
 
-    def __init__(self, signatures: tuple[ToolSignature, ...] = SIGNATURES, forbidden: tuple[str, ...] = ("format_disk",)) -> None:
+    def __init__(
+        self,
+        signatures: tuple[ToolSignature, ...] = SIGNATURES,
+        forbidden: tuple[str, ...] = ("format_disk",),
+    ) -> None:
         self._tools = {name: tool for tool in signatures for name in (tool.name, *tool.aliases)}
         self._forbidden = forbidden
 
@@ -66,7 +80,9 @@ def assign(seq_no: int, **values: Any) -> Document:
     return {"seq_no": seq_no, "type": "assign", "parameters": values}
 
 
-def calling(seq_no: int, tool: str, params: Mapping[str, Any] | None = None, outputs: Any = None, **more: Any) -> Document:
+def calling(
+    seq_no: int, tool: str, params: Mapping[str, Any] | None = None, outputs: Any = None, **more: Any
+) -> Document:
     parameters = {"tool_name": tool, "tool_params": dict(params or {}), **more}
     if outputs is not None:
         parameters["output_vars"] = outputs

@@ -44,7 +44,12 @@ class TestReads:
         assert reads(only(branch(0, "count > limit and not done", 0))) == {"count", "limit", "done"}
 
     def test_a_jump_by_the_model_reads_prompt_and_context(self):
-        parameters = {"condition_prompt": "is ${a} right?", "context": {"b": "${b}"}, "jump_if_true": 0, "jump_if_false": 0}
+        parameters = {
+            "condition_prompt": "is ${a} right?",
+            "context": {"b": "${b}"},
+            "jump_if_true": 0,
+            "jump_if_false": 0,
+        }
         assert reads(only({"seq_no": 0, "type": "jmp", "parameters": parameters})) == {"a", "b"}
 
     def test_reasoning_reads_nothing_since_its_text_stays_text(self):
@@ -91,7 +96,9 @@ class TestSuccessors:
         assert successors(plan(answer(0), assign(1))) == ((), ())
 
     def test_a_call_that_gives_the_final_answer_may_still_fail_over(self):
-        steps = plan(calling(0, "read_file", {}, ["final_answer"], on_error={"goto": 2}), assign(1), assign(2))
+        steps = plan(
+            calling(0, "read_file", {}, ["final_answer"], on_error={"goto": 2}), assign(1), assign(2)
+        )
         assert successors(steps)[0] == (2,)
 
     def test_a_jump_to_nowhere_leads_nowhere(self):
@@ -135,7 +142,9 @@ class TestLoops:
         together = {frozenset(component) for component in strongly_connected(graph)}
         for component in together:
             for node in component:
-                mutual = {other for other in reached_from(graph, [node]) if node in reached_from(graph, [other])}
+                mutual = {
+                    other for other in reached_from(graph, [node]) if node in reached_from(graph, [other])
+                }
                 assert mutual == component
 
 
@@ -164,7 +173,11 @@ class TestAssignment:
         assert state(steps, "a").surely(4, "a")
 
     def test_what_a_loop_sets_comes_round_to_its_head(self):
-        before = state(plan(assign(0, i=0), assign(1, i=1), assign(2, last=1), branch(3, "i<9", 1), answer(4)), "i", "last")
+        before = state(
+            plan(assign(0, i=0), assign(1, i=1), assign(2, last=1), branch(3, "i<9", 1), answer(4)),
+            "i",
+            "last",
+        )
         assert before.maybe(1, "last") and not before.surely(1, "last")
         assert before.surely(4, "last")
 
@@ -185,7 +198,12 @@ class TestAssignment:
         assert before.maybe(1, "error") and not before.surely(1, "error")
 
     def test_error_counts_as_set_once_a_condition_could_ask_for_it(self):
-        steps = plan(calling(0, "read_file", {}, ["x"], on_error="continue"), branch(1, "x == null", 3), answer(2), answer(3))
+        steps = plan(
+            calling(0, "read_file", {}, ["x"], on_error="continue"),
+            branch(1, "x == null", 3),
+            answer(2),
+            answer(3),
+        )
         assert state(steps, "error").surely(3, "error")
 
     @pytest.mark.parametrize("seed", range(40))
@@ -228,5 +246,7 @@ def walk(steps: Plan) -> list[set[frozenset[str]]]:
             continue
         seen[index].add(names)
         for edge in edges[index]:
-            due.append((edge.target, names if edge.failed else names | (writes(steps.steps[index]) - {"error"})))
+            due.append(
+                (edge.target, names if edge.failed else names | (writes(steps.steps[index]) - {"error"}))
+            )
     return seen

@@ -1,0 +1,61 @@
+# StackVM. `make` lists the targets.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PEERS := .venv-peers
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format migrate bench bench-peers clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "StackVM needs Python 3.11 or later; say which: make PYTHON=python3.12 …" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "python3 -m venv failed; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "installing into $(VENV), once" >&2
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	@echo "installing what tests and checks need, once" >&2
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+run: $(READY) migrate ## Set up, then run the example: the longest modules of this checkout
+	@$(BIN)/stackvm execute --goal "Which are the longest modules under app/, and what does each begin with?" \
+	  --plan examples/longest_modules.json
+
+migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
+	@$(BIN)/alembic --config migrations.ini upgrade head
+
+test: $(READY_DEV) ## Set up, then run the tests
+	@$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow tests
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest --quiet tests/test_layers.py tests/docs tests/test_settings.py
+	@echo "check: clean"
+
+format: $(READY_DEV) ## Format the code and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
+	@$(BIN)/python -m benchmarks
+
+bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@$(PEERS)/bin/python benchmarks/peers.py
+
+clean: ## Remove the environments and caches; var/, where runs live, stays
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,0 +1,181 @@
+"""What the database is asked for: rows as plain data, and the Protocols behind which they lie.
+
+Every adapter, the in-memory one too, passes the same contract tests. Times are integer milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+AttemptState: TypeAlias = Literal["begun", "raised", "timeout", "not_performed"]
+"""``begun``: under way, or done, or the process died; a commit that follows tells which."""
+
+
+class Attempt(NamedTuple):
+    """A call of a ``write`` or ``irreversible`` tool that was begun.
+
+    ``key`` is the idempotency key (64 hex digits), ``number`` counts its attempts from 1, ``item`` is the index
+    within a ``for_each``. ``error`` is one line of text.
+    """
+
+    key: str
+    branch: str
+    seq_no: int
+    visit: int
+    item: int | None
+    tool: str
+    inputs_hash: str
+    number: int
+    started_ms: int
+    state: AttemptState
+    error: str | None
+
+
+class Ledger(Protocol):
+    """The attempts and the finished, uncommitted effects of one task. What a method did is durable on return."""
+
+    def begin(self, attempt: Attempt) -> None:
+        """Note an attempt before its call starts."""
+
+    def close(self, key: str, number: int, state: AttemptState, error: str | None) -> None:
+        """Note what is known of an attempt that did not succeed."""
+
+    def attempts(self, key: str) -> list[Attempt]:
+        """All attempts of one call, by number."""
+
+    def branch_attempts(self, branch: str) -> list[Attempt]:
+        """All attempts of a branch, oldest first."""
+
+    def save_effect(
+        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
+    ) -> None:
+        """Keep the outcome of one item of a ``for_each``, replacing an earlier one."""
+
+    def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
+        """Item → (inputs hash, outcome)."""
+
+    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
+        """Forget outcomes that have been committed."""
+
+    def drop_branch(self, branch: str) -> None:
+        """Forget everything about a branch."""
+
+    def drop(self) -> None:
+        """Forget everything about the task."""
+
+
+class Leases(Protocol):
+    """The right to run a branch. All by the database's clock; every method is one atomic transaction."""
+
+    def acquire(self, task_id: str, branch: str, owner: str, seconds: float) -> int:
+        """Take the lease; gives its fence, higher than any before. Raises ``LeaseHeld`` while another's lives."""
+
+    def renew(self, task_id: str, branch: str, fence: int, seconds: float) -> None:
+        """Keep it for ``seconds`` from now. Raises ``BranchMoved`` where it is no longer ours."""
+
+    def release(self, task_id: str, branch: str, fence: int) -> None:
+        """Give it back. Raises ``BranchMoved`` where it is no longer ours."""
+
+    def holder(self, task_id: str, branch: str) -> tuple[str, float] | None:
+        """Owner and seconds left of a lease that lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as lists show it. ``store`` is its history's backend; ``steps`` and ``error`` are of its latest run."""
+
+    id: str
+    goal: str
+    namespace: str | None
+    status: str
+    store: str
+    current_branch: str
+    created_ms: int
+    updated_ms: int
+    steps: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRow:
+    """What is known of a branch beside its history."""
+
+    name: str
+    status: str
+    created_ms: int
+
+
+class TaskTable(Protocol):
+    """Tasks and their branches."""
+
+    def create(self, row: TaskRow) -> None:
+        """Add a task and its current branch. Raises ``Conflict`` where the id is taken."""
+
+    def get(self, task_id: str) -> TaskRow:
+        """The task with exactly that id. Raises ``NotFound``."""
+
+    def find(self, prefix: str) -> TaskRow:
+        """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``."""
+
+    def list(self, status: str | None = None, limit: int = 50) -> Sequence[TaskRow]:
+        """The newest first."""
+
+    def note_run(
+        self,
+        task_id: str,
+        branch: str,
+        status: str,
+        now_ms: int,
+        *,
+        steps: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """A run began or ended: its branch is the current one now. ``steps`` ``None`` keeps the old number."""
+
+    def set_current_branch(self, task_id: str, branch: str) -> None:
+        """Make another branch the current one; the task takes over its status."""
+
+    def branches(self, task_id: str) -> Sequence[BranchRow]:
+        """The branches that are known, by name."""
+
+    def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
+        """Add a branch, or set the status of one."""
+
+    def delete_branch(self, task_id: str, branch: str) -> None:
+        """Forget a branch and its lease's owner."""
+
+    def delete(self, task_id: str) -> None:
+        """Forget the task: all its rows, in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceRow:
+    """Which tools a task gets; ``allowed_tools`` are names or globs. ``policies`` is room for what follows."""
+
+    name: str
+    allowed_tools: tuple[str, ...]
+    description: str = ""
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    created_ms: int = 0
+    updated_ms: int = 0
+
+
+class NamespaceTable(Protocol):
+    """Namespaces by name."""
+
+    def create(self, row: NamespaceRow) -> None:
+        """Add one. Raises ``Conflict`` where the name is taken."""
+
+    def update(self, row: NamespaceRow) -> None:
+        """Replace one. Raises ``NotFound``."""
+
+    def delete(self, name: str) -> None:
+        """Remove one. Raises ``NotFound``."""
+
+    def get(self, name: str) -> NamespaceRow:
+        """One. Raises ``NotFound`` with the nearest names."""
+
+    def list(self) -> Sequence[NamespaceRow]:
+        """All, by name."""

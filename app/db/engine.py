@@ -1,0 +1,169 @@
+"""How each database is spoken to: drivers, URLs, and the settings that a new connection gets."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import ConfigurationError, StorageError
+
+BUSY_SECONDS: Final = 15.0
+"""How long a writer waits for another one's lock on SQLite."""
+
+CONNECT_SECONDS: Final = 10
+
+# Prepared driver SQL takes tuples on every database; SQLite's driver does so anyway.
+_POSITIONAL: Final = "format"
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+_SSL_TEXTS: Final = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password")
+_SSL_FLAGS: Final = ("ssl_verify_cert", "ssl_verify_identity", "ssl_disabled")
+_FLAG_WORDS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def parse_url(uri: str) -> URL:
+    """The URL with the driver we ship. Raises ``ConfigurationError`` for what we can't speak to."""
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            "DATABASE_URI is not a database URL", hint="for example sqlite:///var/stackvm.db"
+        ) from None
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
+        raise ConfigurationError(
+            f"DATABASE_URI names an unknown kind of database: {url.drivername!r}",
+            hint="use sqlite:///, mysql:// or postgresql://",
+        )
+    if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            "DATABASE_URI names an SQLite database in memory, which connections can't share",
+            hint="give a file: sqlite:///var/stackvm.db",
+        )
+    return url.set(drivername=driver)
+
+
+def make_engine(uri: str) -> Engine:
+    """An engine that has not connected yet. Raises ``ConfigurationError`` for a wrong URL."""
+    url = parse_url(uri)
+    if url.drivername.startswith("sqlite"):
+        return _sqlite_engine(url)
+    if url.drivername.startswith("mysql"):
+        return _mysql_engine(url)
+    return create_engine(
+        url,
+        paramstyle=_POSITIONAL,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        max_overflow=20,
+        connect_args={} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS},
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "do_connect", _make_folder)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _mysql_engine(url: URL) -> Engine:
+    query = dict(url.query)
+    query.setdefault("charset", "utf8mb4")
+    arguments = _take_ssl_arguments(query)
+    return create_engine(
+        url.set(query=query),
+        paramstyle=_POSITIONAL,
+        isolation_level="READ COMMITTED",  # no gap locks: writers of one task don't stop one another
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        max_overflow=20,
+        # Without the prefix the server warns about every id that is not UTF-8.
+        connect_args={"binary_prefix": True, **arguments},
+    )
+
+
+def _take_ssl_arguments(query: dict[str, Any]) -> dict[str, Any]:
+    """Take the ``ssl_*`` parameters out of ``query``, typed as pymysql wants them.
+
+    SQLAlchemy would hand over ``ssl_ca`` in one form and ``ssl_verify_*`` as the text ``"true"`` in another,
+    and pymysql then forgets the first.
+    """
+    arguments: dict[str, Any] = {name: query.pop(name) for name in _SSL_TEXTS if name in query}
+    for name in _SSL_FLAGS:
+        if name in query:
+            arguments[name] = _flag(name, query.pop(name))
+    verified = arguments.get("ssl_verify_cert") or arguments.get("ssl_verify_identity")
+    if verified and "ssl_ca" not in arguments:
+        # pymysql checks no host name where it is given no authorities: name the system's.
+        authorities = ssl.get_default_verify_paths().cafile
+        if authorities is None:
+            raise ConfigurationError(
+                "DATABASE_URI asks for a verified server but names no authorities", hint="add ssl_ca=FILE"
+            )
+        arguments["ssl_ca"] = authorities
+    return arguments
+
+
+def _flag(name: str, value: Any) -> bool:
+    flag = _FLAG_WORDS.get(str(value).lower())
+    if flag is None:
+        raise ConfigurationError(f"DATABASE_URI: {name} is {value!r}", hint="true or false")
+    return flag
+
+
+def _make_folder(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    path = str(arguments[0])
+    if path.startswith("file:"):  # an SQLite URI: whoever writes one knows where the file is
+        return
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder of database {path} can't be made: {error.strerror}",
+            hint="set VAR_DIR or DATABASE_URI",
+        ) from None
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    # The driver's own BEGIN is deferred and comes late: off; transactions are begun by us.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    _use_wal(cursor)
+    cursor.execute("PRAGMA synchronous=FULL")  # durable means: after the power failed, too
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-16384")  # 16 MiB: the object index of a long run stays in memory
+    cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to the write-ahead log, once a file. The switch does not wait for other openers, so we do."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

@@ -1,0 +1,85 @@
+"""Leases in the database: one row a branch, judged by the database's clock alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from app.db.models import leases
+from app.db.session import Database
+from app.db.upsert import insert_ignoring
+from app.errors import BranchMoved, LeaseHeld
+
+
+class SqlLeases:
+    """:class:`app.db.base.Leases` for all workers that share a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def acquire(self, task_id: str, branch: str, owner: str, seconds: float) -> int:
+        return self._database.transact(
+            lambda connection: self._acquire(connection, task_id, branch, owner, seconds)
+        )
+
+    def renew(self, task_id: str, branch: str, fence: int, seconds: float) -> None:
+        def work(connection: Connection) -> int:
+            until = self._database.now_ms(connection) + _milliseconds(seconds)
+            renewing = update(leases).where(*_ours(task_id, branch, fence)).values(expires_ms=until)
+            return connection.execute(renewing).rowcount
+
+        if self._database.transact(work) == 0:
+            raise _lost(branch)
+
+    def release(self, task_id: str, branch: str, fence: int) -> None:
+        giving_back = update(leases).where(*_ours(task_id, branch, fence)).values(owner=None, expires_ms=0)
+        if self._database.transact(lambda connection: connection.execute(giving_back).rowcount) == 0:
+            raise _lost(branch)
+
+    def holder(self, task_id: str, branch: str) -> tuple[str, float] | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(leases).where(*_branch(task_id, branch))).one_or_none()
+            left = 0 if row is None else row.expires_ms - self._database.now_ms(connection)
+        if row is None or row.owner is None or left <= 0:
+            return None
+        return row.owner, left / 1000
+
+    def _acquire(self, connection: Connection, task_id: str, branch: str, owner: str, seconds: float) -> int:
+        row = self._lock_row(connection, task_id, branch)
+        # The time after the row is ours: waiting for it may have taken a while.
+        now = self._database.now_ms(connection)
+        if row.owner not in (None, owner) and row.expires_ms > now:
+            raise LeaseHeld(branch, row.owner, (row.expires_ms - now) / 1000)
+        fence: int = row.fence + 1
+        until = now + _milliseconds(seconds)
+        taking = update(leases).where(*_branch(task_id, branch))
+        connection.execute(taking.values(owner=owner, expires_ms=until, fence=fence))
+        return fence
+
+    def _lock_row(self, connection: Connection, task_id: str, branch: str) -> Any:
+        asking = select(leases).where(*_branch(task_id, branch)).with_for_update()
+        row = connection.execute(asking).one_or_none()
+        if row is None:  # nobody has run this branch yet
+            connection.execute(
+                insert_ignoring(self._database.kind, leases),
+                {"task_id": task_id, "branch": branch, "owner": None, "expires_ms": 0, "fence": 0},
+            )
+            row = connection.execute(asking).one()
+        return row
+
+
+def _branch(task_id: str, branch: str) -> tuple[ColumnElement[bool], ...]:
+    return leases.c.task_id == task_id, leases.c.branch == branch
+
+
+def _ours(task_id: str, branch: str, fence: int) -> tuple[ColumnElement[bool], ...]:
+    return *_branch(task_id, branch), leases.c.fence == fence, leases.c.owner.is_not(None)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _lost(branch: str) -> BranchMoved:
+    return BranchMoved(branch, "its lease is no longer ours")

@@ -1,0 +1,104 @@
+"""The ledger in the database: a row an attempt, a row an uncommitted outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
+
+from app.db.base import Attempt, AttemptState
+from app.db.models import attempts, effects
+from app.db.session import Database
+from app.db.texts import storable_or_none
+from app.db.upsert import insert_ignoring, insert_replacing
+from app.errors import Conflict
+
+_ATTEMPT_COLUMNS: Final = tuple(attempts.c[name] for name in Attempt._fields)
+
+
+class SqlLedger:
+    """A :class:`app.db.base.Ledger` for the task ``task_id``."""
+
+    def __init__(self, database: Database, task_id: str) -> None:
+        self._database = database
+        self._task_id = task_id
+
+    def begin(self, attempt: Attempt) -> None:
+        """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
+        values = {"task_id": self._task_id, **attempt._asdict()}
+        values["error"] = storable_or_none(attempt.error)
+        adding = insert_ignoring(self._database.kind, attempts)
+        if self._change(adding, values) == 0:
+            raise Conflict(
+                f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
+                hint="another worker runs the branch",
+            )
+
+    def close(self, key: str, number: int, state: AttemptState, error: str | None) -> None:
+        one = (attempts.c.task_id == self._task_id, attempts.c.key == key, attempts.c.number == number)
+        self._change(update(attempts).where(*one).values(state=state, error=storable_or_none(error)))
+
+    def attempts(self, key: str) -> list[Attempt]:
+        found = self._attempts(_select_attempts(self._task_id, attempts.c.key == key))
+        return sorted(found, key=lambda attempt: attempt.number)
+
+    def branch_attempts(self, branch: str) -> list[Attempt]:
+        return self._attempts(_select_attempts(self._task_id, attempts.c.branch == branch))
+
+    def save_effect(
+        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
+    ) -> None:
+        values = {
+            "task_id": self._task_id,
+            "branch": branch,
+            "seq_no": seq_no,
+            "visit": visit,
+            "item": item,
+            "inputs_hash": inputs_hash,
+            "outcome": outcome,
+        }
+        self._change(insert_replacing(self._database.kind, effects), values)
+
+    def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
+        asking = select(effects.c.item, effects.c.inputs_hash, effects.c.outcome)
+        with self._database.read() as connection:
+            rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
+        return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
+
+    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
+        self._change(delete(effects).where(*self._visit(branch, seq_no, visit)))
+
+    def drop_branch(self, branch: str) -> None:
+        self._drop(lambda table: table.c.branch == branch)
+
+    def drop(self) -> None:
+        self._drop(lambda table: table.c.task_id == self._task_id)
+
+    def _visit(self, branch: str, seq_no: int, visit: int) -> tuple[ColumnElement[bool], ...]:
+        return (
+            effects.c.task_id == self._task_id,
+            effects.c.branch == branch,
+            effects.c.seq_no == seq_no,
+            effects.c.visit == visit,
+        )
+
+    def _attempts(self, asking: Select[Any]) -> list[Attempt]:
+        with self._database.read() as connection:
+            return [Attempt(*row) for row in connection.execute(asking)]
+
+    def _change(self, statement: Any, values: dict[str, Any] | None = None) -> int:
+        """One statement, durable on return; gives how many rows it changed."""
+        return self._database.transact(lambda connection: int(connection.execute(statement, values).rowcount))
+
+    def _drop(self, chosen: Callable[[Table], ColumnElement[bool]]) -> None:
+        def work(connection: Connection) -> None:
+            for table in (attempts, effects):
+                connection.execute(delete(table).where(table.c.task_id == self._task_id, chosen(table)))
+
+        self._database.transact(work)
+
+
+def _select_attempts(task_id: str, chosen: ColumnElement[bool]) -> Select[Any]:
+    rows = select(*_ATTEMPT_COLUMNS).where(attempts.c.task_id == task_id, chosen)
+    return rows.order_by(attempts.c.started_ms, attempts.c.key, attempts.c.number)

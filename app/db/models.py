@@ -1,0 +1,205 @@
+"""The tables. Times are integer milliseconds since the epoch; ids and hashes are bytes or their hex text.
+
+The history (``repositories`` to ``objects``) knows nothing of tasks but their id: a store can be used on its
+own. There are no foreign keys on its hot tables, where each would cost a look-up a row; what belongs together
+is written and deleted in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+SCHEMA_REVISION: Final = "0001"
+"""The migration these tables are the result of. Revisions sort by their text."""
+
+TASK_ID_LENGTH: Final = 64
+NAME_LENGTH: Final = 240
+"""Refs, branches, namespaces, tools, workers: characters."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# MySQL's BLOB and TEXT end at 64 KB.
+LongBlob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql")
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql")
+ObjectId = LargeBinary(20).with_variant(mysql.BINARY(20), "mysql")
+# SQLite counts up only what is called INTEGER.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+# Names and ids compare by their bytes everywhere: `a` is not `A`, and a range of ids is a prefix.
+_BINARY_NAMES: Final[dict[str, Any]] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+# Numbers are never given twice, also after the newest row was deleted: caches go by them.
+_NUMBERED: Final[dict[str, Any]] = {**_BINARY_NAMES, "sqlite_autoincrement": True}
+# One tree of rows in the order of the primary key, as MySQL has it anyway.
+_CLUSTERED: Final[dict[str, Any]] = {**_BINARY_NAMES, "sqlite_with_rowid": False}
+
+
+def _name(length: int = NAME_LENGTH) -> Any:
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's own table, read to see whether the schema is ours."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", _name(TASK_ID_LENGTH), nullable=False),
+    Column("goal", LongText, nullable=False),
+    Column("namespace", _name()),
+    Column("status", String(16), nullable=False),
+    Column("store", String(16), nullable=False),
+    Column("current_branch", _name(), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    # A summary for lists, which would otherwise open every history.
+    Column("steps", BigInteger, nullable=False),
+    Column("error", LongText),
+    UniqueConstraint("id"),
+    Index("ix_tasks_created_ms", "created_ms", "number"),
+    **_NUMBERED,
+)
+
+branches = Table(
+    "branches",
+    metadata,
+    Column("task", Number, ForeignKey("tasks.number", ondelete="CASCADE"), primary_key=True),
+    Column("name", _name(), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    **_CLUSTERED,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("task_id", _name(TASK_ID_LENGTH), primary_key=True),
+    Column("branch", _name(), primary_key=True),
+    Column("owner", _name()),  # null: nobody's
+    Column("expires_ms", BigInteger, nullable=False),
+    # Outlives the branch: one that is made again under the same name must not meet its old fences.
+    Column("fence", BigInteger, nullable=False),
+    **_CLUSTERED,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("task_id", _name(TASK_ID_LENGTH), primary_key=True),
+    Column("key", _name(64), primary_key=True),  # the idempotency key, hex
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("branch", _name(), nullable=False),
+    Column("seq_no", BigInteger, nullable=False),
+    Column("visit", BigInteger, nullable=False),
+    Column("item", BigInteger),
+    Column("tool", LongText, nullable=False),
+    Column("inputs_hash", _name(64), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("error", LongText),
+    **_CLUSTERED,
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("task_id", _name(TASK_ID_LENGTH), primary_key=True),
+    Column("branch", _name(), primary_key=True),
+    Column("seq_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("visit", BigInteger, primary_key=True, autoincrement=False),
+    Column("item", BigInteger, primary_key=True, autoincrement=False),
+    Column("inputs_hash", _name(64), nullable=False),
+    Column("outcome", LongBlob, nullable=False),
+    **_CLUSTERED,
+)
+
+namespaces = Table(
+    "namespaces",
+    metadata,
+    Column("name", _name(), primary_key=True),
+    Column("allowed_tools", LongText, nullable=False),  # a JSON array
+    Column("description", LongText, nullable=False),
+    Column("policies", LongText, nullable=False),  # a JSON object
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    **_BINARY_NAMES,
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("task_id", _name(TASK_ID_LENGTH), nullable=False),
+    UniqueConstraint("task_id"),
+    **_NUMBERED,
+)
+
+refs = Table(
+    "refs",
+    metadata,
+    Column("repository", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", _name(), primary_key=True),
+    Column("target", ObjectId),  # null: the ref is gone, or not there yet, and has a fence
+    Column("fence", BigInteger, nullable=False),
+    **_CLUSTERED,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("repository", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # drawn by the writer
+    Column("data", LongBlob, nullable=False),
+    **_BINARY_NAMES,  # not clustered: SQLite would move a row above 1 KB to a page of its own
+)
+"""Small writes, objects one after the other; folded into segments now and then."""
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("repository", BigInteger, nullable=False, index=True),
+    Column("raw_bytes", BigInteger, nullable=False),
+    Column("data", LongBlob, nullable=False),
+    **_NUMBERED,
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("repository", BigInteger, primary_key=True, autoincrement=False),
+    Column("oid", ObjectId, primary_key=True),
+    Column("segment", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    **_CLUSTERED,
+)
+"""Where each object lies: in which segment, from which byte, how many."""

@@ -1,0 +1,160 @@
+"""Tasks and their branches in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from app.db.base import BranchRow, TaskRow
+from app.db.models import attempts, branches, effects, leases, tasks
+from app.db.removal import remove_history
+from app.db.session import Database
+from app.db.texts import storable, storable_or_none
+from app.db.upsert import insert_ignoring, insert_replacing
+from app.errors import Ambiguous, Conflict, NotFound
+
+_TASK_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
+_LAST_CHARACTER: Final = "\U0010ffff"
+_CANDIDATES: Final = 5
+
+
+class SqlTasks:
+    """A :class:`app.db.base.TaskTable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, row: TaskRow) -> None:
+        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
+        values["goal"] = storable(row.goal)
+        values["error"] = storable_or_none(row.error)
+
+        def work(connection: Connection) -> None:
+            if connection.execute(insert_ignoring(self._database.kind, tasks), values).rowcount == 0:
+                raise Conflict(f"task {row.id} exists already")
+            number = _number(connection, row.id)
+            adding = insert(branches).values(task=number, name=row.current_branch, status=row.status)
+            connection.execute(adding.values(created_ms=row.created_ms))
+
+        self._database.transact(work)
+
+    def get(self, task_id: str) -> TaskRow:
+        rows = self._select(tasks.c.id == storable(task_id))
+        if not rows:
+            raise NotFound("task", task_id)
+        return rows[0]
+
+    def find(self, prefix: str) -> TaskRow:
+        start = storable(prefix)
+        if not start:
+            raise NotFound("task", prefix, hint="give an id, or the beginning of one")
+        # The task itself comes first: an id may be the beginning of another.
+        rows = self._select(
+            tasks.c.id.between(start, start + _LAST_CHARACTER), order=tasks.c.id, limit=_CANDIDATES
+        )
+        if not rows:
+            raise NotFound("task", prefix)
+        if len(rows) > 1 and rows[0].id != start:
+            raise Ambiguous("task", prefix, [row.id for row in rows])
+        return rows[0]
+
+    def list(self, status: str | None = None, limit: int = 50) -> Sequence[TaskRow]:
+        chosen = () if status is None else (tasks.c.status == status,)
+        return self._select(*chosen, limit=limit)
+
+    def note_run(
+        self,
+        task_id: str,
+        branch: str,
+        status: str,
+        now_ms: int,
+        *,
+        steps: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        values: dict[str, Any] = {"current_branch": branch, "status": status, "updated_ms": now_ms}
+        values["error"] = storable_or_none(error)
+        if steps is not None:
+            values["steps"] = steps
+
+        def work(connection: Connection) -> None:
+            _update(connection, task_id, values)
+            self._note_branch(connection, task_id, branch, status, now_ms)
+
+        self._database.transact(work)
+
+    def set_current_branch(self, task_id: str, branch: str) -> None:
+        def work(connection: Connection) -> None:
+            number = _number(connection, task_id)
+            values: dict[str, Any] = {"current_branch": branch}
+            asking = select(branches.c.status).where(branches.c.task == number, branches.c.name == branch)
+            status = connection.execute(asking).scalar()
+            if status is not None:
+                values["status"] = status
+            _update(connection, task_id, values)
+
+        self._database.transact(work)
+
+    def branches(self, task_id: str) -> Sequence[BranchRow]:
+        asking = (
+            select(branches.c.name, branches.c.status, branches.c.created_ms)
+            .join(tasks, tasks.c.number == branches.c.task)
+            .where(tasks.c.id == task_id)
+            .order_by(branches.c.name)
+        )
+        with self._database.read() as connection:
+            return [BranchRow(*row) for row in connection.execute(asking)]
+
+    def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
+        self._database.transact(
+            lambda connection: self._note_branch(connection, task_id, branch, status, now_ms)
+        )
+
+    def delete_branch(self, task_id: str, branch: str) -> None:
+        def work(connection: Connection) -> None:
+            number = _number(connection, task_id)
+            connection.execute(delete(branches).where(branches.c.task == number, branches.c.name == branch))
+            # The row of the lease stays for its fence, which must not begin again.
+            lease = update(leases).where(leases.c.task_id == task_id, leases.c.branch == branch)
+            connection.execute(lease.values(owner=None, expires_ms=0))
+
+        self._database.transact(work)
+
+    def delete(self, task_id: str) -> None:
+        def work(connection: Connection) -> None:
+            for table in (effects, attempts, leases):
+                connection.execute(delete(table).where(table.c.task_id == task_id))
+            remove_history(connection, task_id)
+            connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
+
+        self._database.transact(work)
+
+    def _select(
+        self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
+    ) -> Sequence[TaskRow]:
+        newest_first = (tasks.c.created_ms.desc(), tasks.c.number.desc())
+        asking = select(*_TASK_COLUMNS).where(*chosen).limit(limit)
+        asking = asking.order_by(*newest_first if order is None else (order,))
+        with self._database.read() as connection:
+            return [TaskRow(*row) for row in connection.execute(asking)]
+
+    def _note_branch(
+        self, connection: Connection, task_id: str, branch: str, status: str, now_ms: int
+    ) -> None:
+        noting = insert_replacing(self._database.kind, branches, keep=("created_ms",))
+        number = _number(connection, task_id)
+        connection.execute(noting, {"task": number, "name": branch, "status": status, "created_ms": now_ms})
+
+
+def _number(connection: Connection, task_id: str) -> int:
+    number = connection.execute(select(tasks.c.number).where(tasks.c.id == task_id)).scalar()
+    if number is None:
+        raise NotFound("task", task_id)
+    return int(number)
+
+
+def _update(connection: Connection, task_id: str, values: dict[str, Any]) -> None:
+    if connection.execute(update(tasks).where(tasks.c.id == task_id).values(values)).rowcount == 0:
+        raise NotFound("task", task_id)
