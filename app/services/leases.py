@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Final
 
 from app.db.base import Leases, TaskRow
@@ -14,6 +15,9 @@ from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
 
 _POLL_SECONDS: Final = 0.2
+
+_HOLDINGS: Final = count(1)
+"""Tells the threads of this process apart: each holding is an owner of its own."""
 
 
 class Heartbeat:
@@ -72,9 +76,10 @@ def hold_lease(
 ) -> Iterator[Heartbeat]:
     """Hold the branch's lease for the block. Where another worker has it: raises ``LeaseHeld`` without
     ``on_held``, else calls that (which may raise) and waits."""
+    owner = f"{workplace.worker}/{next(_HOLDINGS)}"
     while True:
         try:
-            fence = workplace.leases.acquire(task.id, branch, workplace.worker, workplace.lease_seconds)
+            fence = workplace.leases.acquire(task.id, branch, owner, workplace.lease_seconds)
             break
         except LeaseHeld as held:
             if on_held is None:

@@ -122,7 +122,7 @@ def _run(
     ) as performer:
         machine = Machine(
             scribe=scribe,
-            interpreter=open_interpreter(repository, journal),
+            interpreter=Interpreter(plan_from_json(scribe.plan)),
             tools=workplace.catalog(scribe.goal.get("namespace")),
             caller=make_caller(workplace, task, branch, repository, scribe, performer),
             interrupts=options.interrupts,
@@ -141,12 +141,6 @@ def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scrib
     scribe = Scribe(journal, snapshot, task_id, time=commit.time)
     scribe.anchor = repository.anchor(commit).oid
     return scribe
-
-
-def open_interpreter(repository: Repository, journal: Journal) -> Interpreter:
-    """The interpreter of the plan at the journal's head."""
-    assert journal.head is not None
-    return Interpreter(plan_from_json(repository.reader.plan(repository.commit(journal.head).tree)))
 
 
 def make_caller(
@@ -184,6 +178,7 @@ def _raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) ->
         },
         author=workplace.person,
     )
+    scribe.journal.flush()
 
 
 def _still_limited(scribe: Scribe) -> bool:

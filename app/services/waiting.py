@@ -11,12 +11,14 @@ from app.history.canonical import canonical
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
+from app.plan.parse import plan_from_json
 from app.services.leases import hold_lease
-from app.services.runs import make_caller, open_interpreter, open_scribe
+from app.services.runs import make_caller, open_scribe
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.decisions import CHOICES, Waiting
 from app.vm.doubts import find_doubt
+from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.performer import Performer
 from app.vm.records import recorded_answers
@@ -73,7 +75,7 @@ def _waiting_at(
     with Performer() as performer:
         caller = make_caller(workplace, task, branch, repository, scribe, performer)
         tools = workplace.catalog(scribe.goal.get("namespace"))
-        return find_doubt(scribe.state, open_interpreter(repository, scribe.journal), tools, caller)
+        return find_doubt(scribe.state, Interpreter(plan_from_json(scribe.plan)), tools, caller)
 
 
 def decide(workplace: Workplace, task: TaskRow, branch: str, decision: Decision) -> Decided:

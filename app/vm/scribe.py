@@ -26,6 +26,7 @@ class Scribe:
         self.journal = journal
         self.task_id = task_id
         self.goal = snapshot.goal
+        self.plan = snapshot.plan
         self.state = State.of(snapshot)
         self.time = time
         self.anchor = journal.head
@@ -47,7 +48,8 @@ class Scribe:
 
     def adopt_plan(self, plan: Plan, record: Record, *, author: str | None) -> bytes:
         """The plan that will run."""
-        self._writer.set_plan(plan.to_json())
+        self.plan = plan.to_json()
+        self._writer.set_plan(self.plan)
         self.state.pc = plan.steps[0].seq_no if plan.steps else None
         count = len(plan.steps)
         return self._commit(
