@@ -91,7 +91,14 @@ def test_only_the_configuration_reads_the_environment() -> None:
 
 
 def test_only_bootstrap_names_concrete_adapters() -> None:
-    adapters = {"SqlStoreFactory", "GitStoreFactory", "MemoryStoreFactory", "SqlLedger", "SqlLeases", "SqlTasks"}
+    adapters = {
+        "SqlStoreFactory",
+        "GitStoreFactory",
+        "MemoryStoreFactory",
+        "SqlLedger",
+        "SqlLeases",
+        "SqlTasks",
+    }
     for path in modules():
         if room_of(path) in ("services", "vm", "cli", "plan"):
             names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}

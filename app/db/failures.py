@@ -14,9 +14,8 @@ class TransactionLost(StorageError):
     """The database gave our transaction up for another one: nothing happened, trying again helps."""
 
 
-_LOST_CODES: Final = frozenset(
-    {1205, 1213, 8002, 8022, 8028, 9007}
-)  # MySQL: lock wait, deadlock; TiDB: conflicts
+# MySQL: changed row, lock wait, deadlock; TiDB: write conflicts.
+_LOST_CODES: Final = frozenset({1020, 1205, 1213, 8002, 8022, 8028, 9007})
 # PostgreSQL: serialization failure, deadlock.
 _LOST_STATES: Final = frozenset({"40001", "40P01"})
 

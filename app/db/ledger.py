@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
 
 from app.db.base import Attempt, AttemptState
 from app.db.models import attempts, effects
-from app.db.session import Database
+from app.db.session import Database, retry_lost
 from app.db.texts import storable_or_none
 from app.db.upsert import insert_ignoring, insert_replacing
 from app.errors import Conflict
 
 _ATTEMPT_COLUMNS: Final = tuple(attempts.c[name] for name in Attempt._fields)
+_ATTEMPT_TABLE: Final = tuple(attempts.c.keys())
 
 
 class SqlLedger:
@@ -28,8 +30,7 @@ class SqlLedger:
         """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
         values = {"task_id": self._task_id, **attempt._asdict()}
         values["error"] = storable_or_none(attempt.error)
-        adding = insert_ignoring(self._database.kind, attempts)
-        if self._change(adding, values) == 0:
+        if self._insert(self._begin_sql, tuple(values[name] for name in _ATTEMPT_TABLE)) == 0:
             raise Conflict(
                 f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
                 hint="another worker runs the branch",
@@ -49,16 +50,8 @@ class SqlLedger:
     def save_effect(
         self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
     ) -> None:
-        values = {
-            "task_id": self._task_id,
-            "branch": branch,
-            "seq_no": seq_no,
-            "visit": visit,
-            "item": item,
-            "inputs_hash": inputs_hash,
-            "outcome": outcome,
-        }
-        self._change(insert_replacing(self._database.kind, effects), values)
+        place = (self._task_id, branch, seq_no, visit, item)
+        self._insert(self._save_sql, (*place, inputs_hash, outcome))
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         asking = select(effects.c.item, effects.c.inputs_hash, effects.c.outcome)
@@ -87,9 +80,26 @@ class SqlLedger:
         with self._database.read() as connection:
             return [Attempt(*row) for row in connection.execute(asking)]
 
-    def _change(self, statement: Any, values: dict[str, Any] | None = None) -> int:
-        """One statement, durable on return; gives how many rows it changed."""
-        return self._database.transact(lambda connection: int(connection.execute(statement, values).rowcount))
+    @cached_property
+    def _begin_sql(self) -> str:
+        return self._database.prepare(insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE)
+
+    @cached_property
+    def _save_sql(self) -> str:
+        return self._database.prepare(insert_replacing(self._database.kind, effects), *effects.c.keys())
+
+    def _insert(self, sql: str, values: tuple[Any, ...]) -> int:
+        """The hot path, once a call: one row, durable on return. Gives how many were inserted."""
+
+        def once() -> int:
+            with self._database.write_cursor() as cursor:
+                cursor.execute(sql, values)
+                return int(cursor.rowcount)
+
+        return retry_lost(once)
+
+    def _change(self, statement: Any) -> None:
+        self._database.transact(lambda connection: connection.execute(statement))
 
     def _drop(self, chosen: Callable[[Table], ColumnElement[bool]]) -> None:
         def work(connection: Connection) -> None:

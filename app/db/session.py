@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Engine, inspect, select
+from sqlalchemy import URL, ClauseElement, Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -43,7 +43,8 @@ class Database:
         self.engine = engine
         self.kind: str = engine.dialect.name
         """``sqlite``, ``mysql`` (MariaDB and TiDB too) or ``postgresql``."""
-        self.where: str = str(engine.url.database) if self.kind == "sqlite" else engine.url.render_as_string()
+        self.where = _place(engine.url)
+        """Which database it is, for people: no password, no parameters."""
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._driver_errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, _driver_error(engine))
         # At exit too: closing SQLite's last connection folds the write-ahead log into the file.
@@ -140,6 +141,12 @@ class Database:
             yield
         except self._driver_errors as error:
             raise explain(error, self.where) from error
+
+
+def _place(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
 
 def retry_lost(once: Callable[[], Result]) -> Result:

@@ -63,8 +63,7 @@ class SqlJournal:
     def refresh(self) -> None:
         """See the rows that others added, forget those that were folded."""
         with self._lock, self._database.read_cursor() as cursor:
-            cursor.execute(self._sql.journal_ids, (self._repository,))
-            present = {row[0] for row in cursor.fetchall()}
+            present = self._ids(cursor)
             for number in self._rows.keys() - present:
                 self._forget(number)
             for number in present - self._rows.keys():
@@ -74,22 +73,29 @@ class SqlJournal:
                     self._remember(number, read_journal_row(row[0]))
 
     def fold(self) -> None:
-        """Move all rows into segments, in one transaction."""
+        """Move all rows into segments, in one transaction; where there are none, nothing is locked."""
         with self._lock:
-            for number in retry_lost(self._fold):
+            with self._database.read_cursor() as cursor:
+                present = self._ids(cursor)
+            if present:
+                retry_lost(self._fold)
+            # Also those that another process folded.
+            for number in list(self._rows):
                 self._forget(number)
 
-    def _fold(self) -> list[int]:
+    def _ids(self, cursor: Any) -> set[int]:
+        """The rows that are in the database."""
+        cursor.execute(self._sql.journal_ids, (self._repository,))
+        return {row[0] for row in cursor.fetchall()}
+
+    def _fold(self) -> None:
         with self._database.write_cursor() as cursor:
             cursor.execute(self._sql.journal_rows_locked, (self._repository,))
             rows = cursor.fetchall()
             found = {item.oid: item for _, data in rows for item in read_journal_row(data)}
             add_segments(cursor, self._sql, self._repository, found.values())
-            numbers = [row[0] for row in rows]
-            cursor.executemany(
-                self._sql.drop_from_journal, [(self._repository, number) for number in numbers]
-            )
-        return numbers
+            gone = [(self._repository, number) for number, _ in rows]
+            cursor.executemany(self._sql.drop_from_journal, gone)
 
     def _remember(self, number: int, objects: Collection[RawObject]) -> None:
         self._rows[number] = [item.oid for item in objects]

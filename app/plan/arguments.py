@@ -7,7 +7,7 @@ and what holds no reference is checked in full, by ``jsonschema``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from referencing import Registry
 
 from app.plan.expressions import ExpressionSyntaxError
 from app.plan.model import Json
-from app.plan.paths import Path
+from app.plan.paths import Path, format_path
 from app.plan.quick_fit import quick_fit
 from app.plan.references import TemplateSyntaxError, compile_template
 from app.plan.signature import ToolSignature
@@ -165,15 +165,13 @@ class ArgumentCheck:
 
     def _missing(self, layer: Mapping[str, Any], name: str, path: Path) -> Fault:
         asked = describe(property_schema(layer, name))
-        what = "argument" if not path else f"key of {_called(path)}:"
-        return Fault(path, f"{self.name} needs the {what} {name!r} ({asked})", self._usage())
+        return Fault(path, f"{self.name} needs {_called((*path, name))} ({asked})", self._usage())
 
     def _unknown(self, layer: Mapping[str, Any], name: str, path: Path) -> Fault:
-        what = "argument" if not path else f"key {_called(path)}."
         near = get_close_matches(name, property_names(layer), n=1)
-        suggestion = f"did you mean {near[0]!r}? " if near else ""
+        suggestion = f"did you mean {near[0]}? " if near else ""
         return Fault(
-            (*path, name), f"{self.name} has no {what} {shorten(name)!r}", suggestion + self._usage()
+            (*path, name), f"{self.name} has no {_called((*path, name))}", suggestion + self._usage()
         )
 
     def _usage(self) -> str:
@@ -190,8 +188,8 @@ def usage(name: str, parameters: Mapping[str, Any]) -> str:
     return shorten(f"{name}({', '.join(parts)})", 300)
 
 
-def _called(path: Sequence[str | int]) -> str:
-    return "the arguments" if not path else f"argument {'.'.join(map(str, path))}"
+def _called(path: Path) -> str:
+    return f"argument {shorten(format_path(path))}" if path else "the arguments"
 
 
 def _is_extra(layer: Mapping[str, Any], name: str) -> bool:

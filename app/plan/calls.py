@@ -73,7 +73,7 @@ class _Tool:
         if not keys:
             return message, f"the result is {describe(schema)}; name one variable to keep the whole of it"
         near = get_close_matches(str(path[0]), keys, n=1)
-        suggestion = f"did you mean {near[0]!r}? " if near and near[0] != path[0] else ""
+        suggestion = f"did you mean {near[0]}? " if near and near[0] != path[0] else ""
         return message, suggestion + shorten(f"the result has the keys {', '.join(keys)}", 300)
 
 

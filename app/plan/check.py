@@ -34,7 +34,7 @@ def check_plan(plan: Plan, tools: ToolCatalog) -> list[Finding]:
     return in_order(findings, plan.steps)
 
 
-def check_text(text: str, tools: ToolCatalog) -> tuple[Plan | None, list[Finding]]:
+def check_text(text: str | bytes, tools: ToolCatalog) -> tuple[Plan | None, list[Finding]]:
     """The plan in ``text`` and its findings; where the text holds no plan, ``None`` and only P001."""
     try:
         plan = parse_plan(text)

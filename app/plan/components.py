@@ -19,6 +19,8 @@ def strongly_connected(graph: Graph) -> list[list[int]]:
 
 def cyclic(graph: Graph) -> list[list[int]]:
     """The components that hold a cycle: those of more than one node, and nodes that lead to themselves."""
+    if not any(successor <= node for node, following in enumerate(graph) for successor in following):
+        return []  # where every way leads on, none comes back: most plans
     return [
         component
         for component in strongly_connected(graph)

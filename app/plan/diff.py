@@ -6,6 +6,7 @@ step, whatever that step is called now; so renumbering a plan changes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -93,22 +94,32 @@ def diff_plans(old: Plan, new: Plan) -> PlanDiff:
     """The differences from ``old`` to ``new``. Deterministic; time grows with the plans' size."""
     pairs, moved = _pair(old.steps, new.steps)
     became = {old.steps[i].seq_no: new.steps[j].seq_no for i, j in pairs}
-    steps: list[StepDiff] = []
     old_of = {j: i for i, j in pairs}
-    gone = sorted(set(range(len(old.steps))) - {i for i, _ in pairs}, reverse=True)
-    for j, step in enumerate(new.steps):
+    gone = deque(sorted(set(range(len(old.steps))) - set(old_of.values())))
+    steps: list[StepDiff] = []
+    for j, (step, stop) in enumerate(
+        zip(new.steps, _stops(old_of, moved, len(old.steps), len(new.steps)), strict=True)
+    ):
+        while gone and gone[0] < stop:
+            steps.append(StepDiff("removed", old.steps[gone.popleft()], None))
         i = old_of.get(j)
-        if i is None:
-            steps.append(StepDiff("added", None, step))
-            continue
-        if j not in moved:
-            while gone and gone[-1] < i:
-                steps.append(StepDiff("removed", old.steps[gone.pop()], None))
-        steps.append(_compare(old.steps[i], step, became, j in moved))
-    steps.extend(StepDiff("removed", old.steps[i], None) for i in reversed(gone))
-    return PlanDiff(
-        tuple(steps), tuple(_changes(_or_absent(old.reasoning), _or_absent(new.reasoning), ("reasoning",)))
-    )
+        steps.append(
+            StepDiff("added", None, step) if i is None else _compare(old.steps[i], step, became, j in moved)
+        )
+    steps.extend(StepDiff("removed", old.steps[i], None) for i in gone)
+    about = _changes(_or_absent(old.reasoning), _or_absent(new.reasoning), ("reasoning",))
+    return PlanDiff(tuple(steps), tuple(about))
+
+
+def _stops(old_of: Mapping[int, int], moved: frozenset[int], old_size: int, new_size: int) -> list[int]:
+    """For each new step, the old index of the first one from there on that stayed in its place."""
+    stops: list[int] = []
+    stop = old_size
+    for j in reversed(range(new_size)):
+        if j in old_of and j not in moved:
+            stop = old_of[j]
+        stops.append(stop)
+    return stops[::-1]
 
 
 def _pair(old: Sequence[Step], new: Sequence[Step]) -> tuple[list[Pair], frozenset[int]]:

@@ -27,7 +27,7 @@ from app.plan.values import shorten, type_name
 
 __all__ = ["FUNCTIONS", "Expression", "ExpressionSyntaxError", "compile_expression"]
 
-_CACHED: Final = 4096
+_CACHED: Final = 16_384
 _RESULTS: Final = frozenset({type(None), bool, int, float, str, list, dict, slice})
 
 

@@ -41,18 +41,22 @@ def quick_fit(schema: Any, depth: int = 0) -> Fits | None:
     return maker(schema, keys - {"type"}, depth) if maker else None
 
 
-def may_be_anything(text: str) -> bool:
-    """Whether the text of a plan is one whole reference or expression."""
-    if not text.startswith("${"):
-        return False
-    try:
-        return compile_template(text).whole
-    except (TemplateSyntaxError, ExpressionSyntaxError):
-        return False
-
-
 def _anything(value: Any) -> bool:
     return True
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+def _may_be_anything(value: Any) -> bool:
+    """Whether the value is a text that is one whole reference or expression."""
+    if type(value) is not str or not value.startswith("${"):
+        return False
+    try:
+        return compile_template(value).whole
+    except (TemplateSyntaxError, ExpressionSyntaxError):
+        return False
 
 
 def _string(schema: Mapping[str, Any], keys: frozenset[str], depth: int) -> Fits | None:
@@ -72,7 +76,7 @@ def _scalar(schema: Mapping[str, Any], keys: frozenset[str], depth: int) -> Fits
     def fits(value: Any) -> bool:
         if type(value) in types:
             return not bounded or least <= value <= most
-        return type(value) is str and may_be_anything(value)
+        return _may_be_anything(value)
 
     return fits
 
@@ -85,34 +89,30 @@ def _array(schema: Mapping[str, Any], keys: frozenset[str], depth: int) -> Fits 
     def fits(value: Any) -> bool:
         if type(value) is list:
             return all(map(each, value))
-        return type(value) is str and may_be_anything(value)
+        return _may_be_anything(value)
 
     return fits
 
 
 def _object(schema: Mapping[str, Any], keys: frozenset[str], depth: int) -> Fits | None:
     properties, needed = schema.get("properties", {}), schema.get("required", [])
-    others = quick_fit(schema.get("additionalProperties", True), depth + 1)
+    more = schema.get("additionalProperties", True)
+    other = _never if more is False else quick_fit(more, depth + 1) or _may_be_anything
     if not keys <= {"properties", "required", "additionalProperties"} or not isinstance(properties, Mapping):
         return None
     if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
         return None
-    known = {name: quick_fit(part, depth + 1) or _nothing for name, part in properties.items()}
+    known = {name: quick_fit(part, depth + 1) or _may_be_anything for name, part in properties.items()}
     required = frozenset(needed)
-    other = others or _nothing
 
     def fits(value: Any) -> bool:
         if type(value) is not dict:
-            return type(value) is str and may_be_anything(value)
+            return _may_be_anything(value)
         if not required <= value.keys():
             return False
         return all(known.get(name, other)(part) for name, part in value.items())
 
     return fits
-
-
-def _nothing(value: Any) -> bool:
-    return type(value) is str and may_be_anything(value)
 
 
 def _any_of(members: Any, depth: int) -> Fits | None:
@@ -127,7 +127,7 @@ def _enum(schema: Mapping[str, Any]) -> Fits | None:
     if not isinstance(values, list):
         return None
     texts = frozenset(value for value in values if isinstance(value, str))
-    return lambda value: type(value) is str and (value in texts or may_be_anything(value))
+    return lambda value: type(value) is str and (value in texts or _may_be_anything(value))
 
 
 _MAKERS: Final = {

@@ -43,7 +43,7 @@ __all__ = [
 MAX_DEPTH: Final = 100
 """Levels of lists and objects in a value of a plan."""
 
-_CACHED: Final = 4096
+_CACHED: Final = 16_384
 _CACHED_LENGTH: Final = 2000
 
 _MARK: Final = re.compile(r"\$\$\{|\$\{\{|\$\{")

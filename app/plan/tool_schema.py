@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias
 Schema: TypeAlias = Any
 """A JSON schema: an object, a boolean, or whatever else somebody wrote there."""
 
+TYPES: Final = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+
 _Known: TypeAlias = dict[tuple[int, int, bool], bool]
 
 _SHAPING: Final = frozenset(
@@ -59,7 +61,7 @@ class ToolSchema:
         declared = layer.get("type")
         if isinstance(declared, str):
             declared = [declared]
-        if isinstance(declared, list) and declared and type_name not in declared:
+        if isinstance(declared, list) and type_name not in declared and TYPES.issuperset(map(str, declared)):
             return False
         if "const" in layer and json_type(layer["const"]) != type_name:
             return False

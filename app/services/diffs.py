@@ -106,7 +106,5 @@ def text_diff(repository: Repository, before: Commit, after: Commit) -> str:
     """What ``git diff`` shows."""
     out = BytesIO()
     objects = StoreObjectStore(repository.store)
-    write_tree_diff(
-        out, objects, ObjectID(before.tree.hex().encode()), ObjectID(after.tree.hex().encode())
-    )
+    write_tree_diff(out, objects, ObjectID(before.tree.hex().encode()), ObjectID(after.tree.hex().encode()))
     return out.getvalue().decode(errors="replace")

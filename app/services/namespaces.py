@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from app.db.base import NamespaceRow
 from app.errors import InputError
@@ -51,3 +51,15 @@ def unmatched_tools(workplace: Workplace, row: NamespaceRow) -> list[str]:
     """Entries of the list that stand for no tool there is: worth a word, no error."""
     registry = workplace.load_registry()
     return [entry for entry in row.allowed_tools if not registry.catalog([entry]).names()]
+
+
+def namespace_document(row: NamespaceRow) -> dict[str, Any]:
+    """A namespace as JSON."""
+    return {
+        "namespace": row.name,
+        "allowed_tools": list(row.allowed_tools),
+        "description": row.description,
+        "policies": dict(row.policies),
+        "created_ms": row.created_ms,
+        "updated_ms": row.updated_ms,
+    }

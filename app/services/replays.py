@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from app.db.base import TaskRow
 from app.services.branches import require_branch
@@ -21,3 +22,27 @@ def replay_branch(
     with open_repository(workplace, task) as repository:
         name = require_branch(repository, task, branch)
         return name, Replay(repository, task.id, on_commit).run(repository.head(name))
+
+
+def replay_document(task: TaskRow, branch: str, result: ReplayResult) -> dict[str, Any]:
+    """What a replay found, as JSON; ``divergence`` is ``None`` where all ids were the same."""
+    divergence = result.divergence
+    return {
+        "task_id": task.id,
+        "branch": branch,
+        "head": result.head,
+        "identical": divergence is None,
+        "commits": result.commits,
+        "objects": result.objects,
+        "divergence": None
+        if divergence is None
+        else {
+            "commit": divergence.commit,
+            "subject": divergence.subject,
+            "reason": divergence.reason,
+            "differences": {
+                name: {"stored": stored, "replayed": replayed}
+                for name, (stored, replayed) in divergence.differences.items()
+            },
+        },
+    }

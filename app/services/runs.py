@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from app.db.base import TaskRow
-from app.errors import LeaseHeld
+from app.errors import LeaseHeld, StorageError
 from app.history.commits import Commit
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
@@ -84,7 +85,9 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
             try:
                 report = _run(workplace, task, branch, repository, heartbeat, options)
             except BaseException:
-                _set_status(workplace, task, branch, PAUSED)
+                # What went wrong is to be told; that the database can't note it adds nothing.
+                with suppress(StorageError):
+                    _set_status(workplace, task, branch, PAUSED)
                 raise
             _set_status(workplace, task, branch, report.status, report)
         repository.store.finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,15 +44,21 @@ def check_plan_text(
     return check_text(text, workplace.catalog(namespace))
 
 
-def submit_task(workplace: Workplace, new: NewTask) -> TaskRow:
+def submit_task(
+    workplace: Workplace, new: NewTask, on_warning: Callable[[Finding], None] | None = None
+) -> TaskRow:
     """Check the plan, then record goal and plan as the first two commits of a new task.
 
-    Raises ``InputError``, ``NotFound`` (namespace) or ``PlanRejected``; nothing is kept then.
+    ``on_warning`` is told what the checker found that is no error. Raises ``InputError``, ``NotFound``
+    (namespace) or ``PlanRejected``; nothing is kept then.
     """
     goal = _goal_document(workplace, new)
     plan, findings = check_plan_text(workplace, new.plan, new.namespace)
     if plan is None or any(finding.severity == "error" for finding in findings):
         raise PlanRejected(findings)
+    if on_warning is not None:
+        for finding in findings:
+            on_warning(finding)
     backend = new.history or workplace.default_store
     task_id = workplace.new_task_id()
     created_ms = workplace.clock_ms()
@@ -126,6 +132,22 @@ def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence
     if status is not None and status not in STATUSES:
         raise InputError(f"there is no status {status!r}", hint="one of " + ", ".join(STATUSES))
     return workplace.tasks.list(status=status, limit=limit)
+
+
+def task_document(row: TaskRow) -> dict[str, Any]:
+    """A task of a list as JSON; ``branch``, ``steps`` and ``error`` are those of its latest run."""
+    return {
+        "task_id": row.id,
+        "goal": row.goal,
+        "namespace": row.namespace,
+        "status": row.status,
+        "branch": row.current_branch,
+        "steps": row.steps,
+        "error": row.error,
+        "history": row.store,
+        "created_ms": row.created_ms,
+        "updated_ms": row.updated_ms,
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from app.errors import InputError
@@ -39,3 +40,33 @@ def call_tool(
             max_result_bytes=workplace.limits["value_bytes"],
         )
         return tool, performer.perform(call)
+
+
+def tool_document(tool: Tool) -> dict[str, Any]:
+    """A tool as JSON: what a plan's author, or a model, has to know of it."""
+    return {
+        "tool": tool.name,
+        "aliases": list(tool.aliases),
+        "description": tool.description,
+        "effect": tool.effect,
+        "declared": tool.declared,
+        "parameters": dict(tool.parameters),
+        "result": dict(tool.result) if tool.result is not None else None,
+        "timeout": tool.timeout,
+        "retry": asdict(tool.retry) if tool.retry is not None else None,
+        "reuse": tool.reuse,
+        "version": tool.version,
+        "defined": tool.place,
+    }
+
+
+def call_document(tool: Tool, outcome: Outcome) -> dict[str, Any]:
+    """What a call by hand gave, as JSON: a ``value``, or an ``error``."""
+    return {
+        "tool": tool.name,
+        "value": outcome.value,
+        "error": outcome.error.message if outcome.error is not None else None,
+        "attempts": outcome.attempts,
+        "started_ms": outcome.started_ms,
+        "ended_ms": outcome.ended_ms,
+    }

@@ -35,9 +35,12 @@ class _Checks:
 
     def errors(self, arguments: Mapping[str, Json]) -> list[ValidationError]:
         if self.validator is None:
-            self.validator = Draft202012Validator(self.schema)
+            self.validator = Draft202012Validator(self.schema, registry=_NO_FETCHING)
         return list(self.validator.iter_errors(arguments))
 
+
+_NO_FETCHING: Final[Registry[Any]] = Registry()
+"""A `$ref` to elsewhere is an error of the schema, never a request over the network."""
 
 _checks: WeakKeyDictionary[Tool, _Checks] = WeakKeyDictionary()
 

@@ -32,12 +32,10 @@ class Interpreter:
         return self.plan.steps[0].seq_no if self.plan.steps else None
 
     def instruction(self, seq_no: int) -> Instruction:
-        """The compiled step, made when it is first needed. Raises ``StepError`` where there is none."""
+        """The compiled step, made when it is first needed."""
         compiled = self._compiled.get(seq_no)
         if compiled is None:
-            step = self._steps.get(seq_no)
-            if step is None:
-                raise StepError(f"there is no step {seq_no}")
+            step = self._steps[seq_no]
             compiled = INSTRUCTIONS[step.type](step, self._next[seq_no])
             self._compiled[seq_no] = compiled
         return compiled
@@ -46,17 +44,19 @@ class Interpreter:
         """Start the step at ``state.pc``: it is done, it failed, or it needs an effect first."""
         assert state.pc is not None, "the run has ended"
         try:
-            return self.instruction(state.pc).begin(state)
+            request = self.instruction(state.pc).begin(state)
         except StepError as error:
             return self.fail(state, str(error))
+        return self._land(state.pc, request) if isinstance(request, Transition) else request
 
     def finish(self, state: State, effect: Effect, outcome: Outcome | FanOutcome) -> Transition:
         """End the step that needed ``effect``. Called with the state that :meth:`begin` was called with."""
         assert state.pc is not None, "the run has ended"
         try:
-            return self.instruction(state.pc).finish(state, effect, outcome)
+            transition = self.instruction(state.pc).finish(state, effect, outcome)
         except StepError as error:
             return self.fail(state, str(error))
+        return self._land(state.pc, transition)
 
     def fail(self, state: State, message: str) -> Transition:
         """The step at ``state.pc`` failed for a reason that the plan may handle."""
@@ -64,5 +64,13 @@ class Interpreter:
         failure = StepFailure(state.pc, message)
         instruction = self._compiled.get(state.pc)
         if instruction is not None:
-            return instruction.fail(failure)
+            return self._land(state.pc, instruction.fail(failure))
         return Transition(state.pc, failure=failure, failed=True)
+
+    def _land(self, seq_no: int, transition: Transition) -> Transition:
+        """The transition, or the failure of its step where it leads nowhere (the checker finds that before)."""
+        target = transition.next_pc
+        if target is None or target in self._steps:
+            return transition
+        failure = StepFailure(seq_no, f"there is no step {target} to go to")
+        return Transition(seq_no, failure=failure, failed=True, summary=self._steps[seq_no].type)

@@ -16,17 +16,20 @@ from databases import KINDS, shared_database
 
 
 @pytest.fixture(params=KINDS)
-def database_kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def database_url(database_kind: str, tmp_path: Path) -> str:
-    return shared_database(database_kind, tmp_path)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return shared_database(request.param, tmp_path)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """For what is the same on every database."""
+    opened = open_database(shared_database("sqlite", tmp_path))
     yield opened
     opened.close()

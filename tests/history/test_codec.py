@@ -48,7 +48,9 @@ def test_a_snapshot_comes_back(variables: dict[str, Any], errors: list[Any]) -> 
 @settings(max_examples=30)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["a", "A", "aB", "Ab", "AB", *(f"v{n}" for n in range(300))]), st.integers()),
+        st.tuples(
+            st.sampled_from(["a", "A", "aB", "Ab", "AB", *(f"v{n}" for n in range(300))]), st.integers()
+        ),
         max_size=400,
     )
 )

@@ -35,7 +35,7 @@ LONG_VALUES = {
     "lists in lists": [[[index] * 50 for index in range(50)] for _ in range(40)],
     "an object": {f"key {index}": {"nested": ["v" * 30] * 3} for index in range(500)},
     "an object of digits": {f"{index:02d}": "v" * 400 for index in range(100)},
-    "an object with odd keys": {key: "v" * 5_000 for key in (".git", "..", "a/b", "@00", "", "%", "con", "\n")},
+    "an object with odd keys": dict.fromkeys((".git", "..", "a/b", "@00", "", "%", "con", "\n"), "v" * 5000),
     "an object with keys that differ in case": {"Key": "v" * 9_000, "key": "w" * 9_000},
     "an object with a very long key": {"k" * 300: "v" * 20_000},
     "an object that holds a list": {"rows": [{"n": index} for index in range(2_000)], "count": 2_000},

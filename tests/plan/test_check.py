@@ -10,6 +10,7 @@ from checker_samples import TEXT, Tools, answer, assign, branch, calling, closed
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.plan.arguments import ArgumentCheck
 from app.plan.check import CODES, check_plan, check_text, has_errors
 from app.plan.model import Plan
 from app.plan.signature import ToolSignature
@@ -112,6 +113,9 @@ class TestOrder:
         assert codes(answer(2, "${a}"), assign(1, a=1)) == ["P002"]
         assert codes(answer(2, "${b}"), assign(1, a=1)) == ["P005", "P002"]
 
+    def test_out_of_order_it_is_not_known_which_step_comes_last(self):
+        assert codes(branch(5, "true", 3), answer(6), assign(3, a=1)) == ["P002"]
+
     def test_out_of_order_without_an_answer_is_still_without_an_answer(self):
         assert codes(assign(2, a=1), assign(1, b=1)) == ["P002", "P011"]
 
@@ -134,6 +138,12 @@ class TestJumps:
     def test_where_it_was_meant_to_lead_is_not_guessed(self):
         # Step 2 may be what step 1 meant: neither unreachable, nor is ``a`` surely unset there.
         assert codes(assign(0, b=1), jump(1, 20), answer(2, "${a}"), assign(3, a=1), jump(4, 2)) == ["P003"]
+
+    def test_a_variable_that_may_be_set_on_the_way_nobody_knows_is_not_judged(self):
+        assert codes(branch(0, "true", 20), answer(1, "${a}"), assign(2, a=1), jump(3, 1)) == ["P003"]
+
+    def test_a_jump_to_nowhere_may_have_been_the_way_out_of_a_loop(self):
+        assert codes(assign(0, a=1), branch(1, "a", 0, 20), answer(2)) == ["P003"]
 
     def test_a_variable_that_nobody_sets_is_found_all_the_same(self):
         assert codes(jump(0, 20), answer(1, "${a}")) == ["P003", "P005"]
@@ -322,6 +332,12 @@ class TestArguments:
     def test_a_schema_that_makes_no_sense_says_nothing_and_breaks_nothing(self, schema, params):
         tools = Tools((ToolSignature("odd", schema, schema),))
         assert codes(assign(0, v=1), calling(1, "odd", params), answer(2), tools=tools) == []
+
+    def test_a_reference_to_elsewhere_is_not_fetched(self, monkeypatch):
+        fetched = []
+        monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: fetched.append(a))
+        tools = Tools((ToolSignature("odd", {"$ref": "http://localhost:9/schema.json"}),))
+        assert codes(calling(0, "odd", {"a": 1}), answer(1), tools=tools) == [] == fetched
 
     def test_a_call_that_fits_is_never_blamed_for_what_a_reference_may_give(self):
         schema = {
@@ -625,9 +641,20 @@ def test_a_fault_sown_into_a_good_plan_is_found_and_nothing_else(steps, code):
 
 
 _WORDS = ["${a}", "x${a}", "object", "string", "#", "#/$defs/a"]
-_KEYWORDS = (
-    "type properties required anyOf allOf $ref items enum const a $defs additionalProperties minimum".split()
-)
+_KEYWORDS = [
+    "type",
+    "properties",
+    "required",
+    "anyOf",
+    "allOf",
+    "$ref",
+    "items",
+    "enum",
+    "const",
+    "a",
+    "$defs",
+]
+_KEYWORDS += ["additionalProperties", "minimum"]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=4) | st.sampled_from(_WORDS),
     lambda inner: (
@@ -642,6 +669,27 @@ def test_whatever_the_schema_and_the_arguments_the_check_ends(schema, params):
     tools = Tools((ToolSignature("odd", schema, schema),))
     findings = check(calling(0, "odd", params, {"x": "a.b[0]", "y": "[1]"}), answer(1), tools=tools)
     assert {finding.code for finding in findings} <= {"P005", "P008", "P009"}
+
+
+_simple = st.recursive(
+    st.sampled_from(
+        [{}, TEXT, {"type": "integer", "minimum": 0}, {"enum": ["a", 1]}, {"type": "number"}, {"const": 1}]
+    ),
+    lambda inner: (
+        st.builds(lambda items: {"type": "array", "items": items}, inner)
+        | st.builds(lambda ways: {"anyOf": ways}, st.lists(inner, min_size=1, max_size=2))
+        | st.builds(lambda one, two: closed({"a": one, "b": two}, ["a"]), inner, inner)
+    ),
+    max_leaves=4,
+)
+
+
+@given(_simple, _simple, st.dictionaries(st.sampled_from("abc"), anything, max_size=3))
+def test_the_quick_way_never_lets_through_what_the_close_look_refuses(one, two, params):
+    close = ArgumentCheck(ToolSignature("t", closed({"a": one, "b": two}, ["a"])))
+    fits = close.quick is not None and close.quick(params)
+    close.quick = None
+    assert not (fits and close.faults(params))
 
 
 def test_ten_thousand_steps_take_no_more_than_their_share():

@@ -36,10 +36,10 @@ def value(text: str, **variables: Any) -> Any:
 
 
 def fails(text: str, **variables: Any) -> str:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ExpressionFailed) as caught:
         value(text, **variables)
-    assert time.perf_counter() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
     return caught.value.message
 
 
@@ -266,10 +266,10 @@ class TestThreads:
 
 def test_a_small_expression_takes_microseconds() -> None:
     expression = compile_expression("a + b * 2")
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(1_000):
         expression.evaluate(VARIABLES)
-    assert (time.perf_counter() - begun) / 1_000 < 100e-6
+    assert (time.process_time() - begun) / 1_000 < 100e-6
 
 
 WORDS = [
@@ -327,7 +327,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def _gives_json_or_our_errors(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         result = compile_expression(text).evaluate(VARIABLES)
     except (ExpressionSyntaxError, ExpressionFailed, ReferenceFailed) as error:
@@ -335,7 +335,7 @@ def _gives_json_or_our_errors(text: str) -> None:
     else:
         json.dumps(result, allow_nan=False)
         assert type(result) in (type(None), bool, int, float, str, list, dict)
-    assert time.perf_counter() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 @given(st.lists(TOKENS | st.text(max_size=2), max_size=15).map("".join))

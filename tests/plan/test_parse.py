@@ -72,19 +72,19 @@ class TestBadText:
 
     @pytest.mark.parametrize("size", [101, 2_000, 4_000_000, 10_000_000])
     def test_nested_lists_give_one_clean_error_quickly(self, size: int) -> None:
-        begun = time.perf_counter()
+        begun = time.process_time()
         error = refused_text("[" * size + "]" * (size if size < 4_000 else 0))
         assert len(error.problems) == 1
         assert "deep" in error.message or "large" in error.message
-        assert time.perf_counter() - begun < 1
+        assert time.process_time() - begun < 1
 
     @pytest.mark.parametrize(
         "piece", ['{"a', '{"a"{', '[ {"seq_no', "[ [ {", '{"steps": [', '\\"{"', "<answer>"]
     )
     def test_endless_beginnings_of_json_take_no_endless_time(self, piece: str) -> None:
-        begun = time.perf_counter()
+        begun = time.process_time()
         refused_text("so: " + piece * (2_000_000 // len(piece)))
-        assert time.perf_counter() - begun < 3
+        assert time.process_time() - begun < 3
 
     @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 4301])
     def test_numbers_beyond_json_are_refused(self, value: str) -> None:
@@ -205,9 +205,9 @@ def test_a_plan_of_a_thousand_steps_takes_milliseconds() -> None:
 
 
 def _seconds(text: str) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     parse_plan(text)
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

@@ -259,18 +259,18 @@ class TestSyntaxErrors:
         ],
     )
     def test_endless_texts_are_refused_quickly(self, text: str) -> None:
-        begun = time.perf_counter()
+        begun = time.process_time()
         with pytest.raises(TemplateSyntaxError):
             compile_template(text)
-        assert time.perf_counter() - begun < 2
+        assert time.process_time() - begun < 2
 
     @pytest.mark.parametrize(
         "text", ["(" * 100_000 + "${n}", "${n} + " * 100_000, "${n} + 1 " + " " * 100_000 + "x"]
     )
     def test_endless_calculations_are_read_quickly(self, text: str) -> None:
-        begun = time.perf_counter()
+        begun = time.process_time()
         assert type(assigned(text)) is str
-        assert time.perf_counter() - begun < 2
+        assert time.process_time() - begun < 4
 
 
 class TestOlderArithmetic:

@@ -19,7 +19,9 @@ from app.tools.registry import Registry
 START_MS = 1_700_000_000_000
 
 
-def make_workplace(folder: Path, tools: Sequence[Tool] = (), **settings: object) -> tuple[Workplace, Database]:
+def make_workplace(
+    folder: Path, tools: Sequence[Tool] = (), **settings: object
+) -> tuple[Workplace, Database]:
     """A new database in ``folder`` and everything wired to it; task ids and the clock are predictable."""
     chosen = Settings(_env_file=None, var_dir=folder / "var", tools_root=folder, **settings)  # type: ignore[call-arg]
     database = open_database(chosen.database_url)

@@ -69,7 +69,9 @@ def _random_step(chance: random.Random, seq_no: int, names: list[str]) -> dict[s
     if kind == 0:
         return assign(seq_no, **{name: f"${{{other}}}"})
     if kind == 1:
-        return assign(seq_no, rows="${{ rows + [a, b] }}", a=chance.choice([1.5, -0.0, 10**20, None, "é\u2028"]))
+        return assign(
+            seq_no, rows="${{ rows + [a, b] }}", a=chance.choice([1.5, -0.0, 10**20, None, "é\u2028"])
+        )
     if kind == 2:
         return assign(seq_no, rows=[{"id": n, "text": "r" * chance.randrange(90)} for n in range(300)])
     if kind == 3:

@@ -1,4 +1,4 @@
-"""Calls that change the outside: attempts before they start, one key a call, and a person's word where nobody knows."""
+"""Calls that change the outside: attempts, keys, and a person's word where nobody knows what happened."""
 
 from __future__ import annotations
 
@@ -152,9 +152,7 @@ def test_an_irreversible_call_that_died_in_flight_waits_and_is_not_repeated(
     assert rig.kinds() == ["goal", "plan", "step"]
 
 
-def answer_after(
-    choice: str, value: Any, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Outside, Rig, State]:
+def answer_after(choice: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Outside, Rig, State]:
     outside = Outside()
     rig = Rig(PLAN, [outside.tool("irreversible")])
     die_once(outside, rig, monkeypatch)
@@ -302,7 +300,10 @@ def test_irreversible_items_run_one_after_the_other_and_wait_each_for_themselves
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outside = Outside()
-    plan = [call(0, "send", "r", {"what": "${item}"}, for_each=["a", "b", "c"]), assign(1, final_answer="${r}")]
+    plan = [
+        call(0, "send", "r", {"what": "${item}"}, for_each=["a", "b", "c"]),
+        assign(1, final_answer="${r}"),
+    ]
     rig = Rig(plan, [outside.tool("irreversible")])
 
     def fail_at_b() -> None:

@@ -41,7 +41,9 @@ def done(rig: Rig) -> dict[str, Any]:
 
 
 def test_a_plan_runs_step_by_step_and_each_step_is_a_commit() -> None:
-    rig = Rig([assign(0, a=1), assign(1, b="${a}", c="${{ a + 1 }}"), assign(2, final_answer="${b} and ${c}")])
+    rig = Rig(
+        [assign(0, a=1), assign(1, b="${a}", c="${{ a + 1 }}"), assign(2, final_answer="${b} and ${c}")]
+    )
     assert done(rig)["final_answer"] == "1 and 2"
     assert rig.kinds() == ["goal", "plan", "step", "step", "step"]
     assert [c.subject for c in rig.repository.log(rig.head())][:2] == [
@@ -176,7 +178,9 @@ def test_what_goes_wrong_in_a_step_is_that_steps_error(step: dict[str, Any], mes
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), b"bytes", "\ud800", {1: 2}, object(), "x" * 2_000_000], ids=str
+    "value",
+    [float("nan"), b"bytes", "\ud800", {1: 2}, object(), "x" * 2_000_000],
+    ids=["nan", "bytes", "surrogate", "key", "object", "large"],
 )
 def test_a_result_that_json_or_the_limit_cannot_hold_is_the_steps_error(value: object) -> None:
     @tool(effect="read")
@@ -227,7 +231,9 @@ def test_for_each_calls_once_an_item_and_keeps_the_order() -> None:
 
 
 def test_for_each_over_nothing_gives_empty_lists() -> None:
-    rig = Rig([call(0, "look", "v", {"value": "${item}"}, for_each=[]), assign(1, final_answer="${v}")], [look])
+    rig = Rig(
+        [call(0, "look", "v", {"value": "${item}"}, for_each=[]), assign(1, final_answer="${v}")], [look]
+    )
     assert done(rig)["final_answer"] == []
 
 
@@ -246,7 +252,9 @@ def test_eight_items_at_once() -> None:
             running[0] -= 1
         return n
 
-    rig = Rig([call(0, "wait", "v", {"n": "${item}"}, for_each="${{ " + str(list(range(24))) + " }}")], [wait])
+    rig = Rig(
+        [call(0, "wait", "v", {"n": "${item}"}, for_each="${{ " + str(list(range(24))) + " }}")], [wait]
+    )
     assert done(rig)["v"] == list(range(24))
     assert most[0] == 8
 
@@ -296,7 +304,9 @@ def test_resuming_a_failed_for_each_calls_only_what_has_no_good_outcome() -> Non
 def test_an_item_whose_arguments_cannot_be_resolved_is_that_items_error() -> None:
     rig = Rig(
         [
-            call(0, "look", "v", {"value": "${item.name}"}, for_each=[{"name": "a"}, {}], on_error="continue"),
+            call(
+                0, "look", "v", {"value": "${item.name}"}, for_each=[{"name": "a"}, {}], on_error="continue"
+            ),
             assign(1, final_answer="${v}"),
         ],
         [look],

@@ -12,8 +12,8 @@ from random_plans import TOOLS, random_steps
 from rig import TASK, Clock, Rig
 
 from app.history.base import Store
-from app.history.git_store import GitStoreFactory
 from app.history.clone import clone_store
+from app.history.git_store import GitStoreFactory
 
 STORES = ["git", *KINDS]
 PLANS = int(os.environ.get("TEST_RANDOM_PLANS", "25"))

@@ -150,7 +150,9 @@ def _as_object(text: str) -> Json:
 def _at_path(value: Any, path: Sequence[str | int]) -> Json:
     for key in path:
         in_object = isinstance(key, str) and isinstance(value, dict) and key in value
-        if in_object or (isinstance(key, int) and isinstance(value, list) and -len(value) <= key < len(value)):
+        if in_object or (
+            isinstance(key, int) and isinstance(value, list) and -len(value) <= key < len(value)
+        ):
             value = value[key]
         else:
             there = ", ".join(sorted(value)[:10]) if isinstance(value, dict) else type(value).__name__

@@ -1,0 +1,83 @@
+"""The command line: ``stackvm …``, and the same groups under ``flask``.
+
+This module imports click alone, so that ``stackvm --help`` is instant; the tables say where each command is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from app.cli.exit_codes import MEANINGS
+from app.cli.groups import Entry, LazyGroup, Sections
+
+_NAMESPACE: Final[Sections] = {
+    "Commands": {
+        "create": Entry("app.cli.namespaces:create", "Make a namespace."),
+        "update": Entry("app.cli.namespaces:update", "Change what a namespace allows, or its description."),
+        "delete": Entry("app.cli.namespaces:delete", "Remove a namespace."),
+        "list": Entry("app.cli.namespaces:list_all", "List the namespaces."),
+        "show": Entry("app.cli.namespaces:show", "Show a namespace and the tools it allows."),
+    }
+}
+
+_TOOL: Final[Sections] = {
+    "Commands": {
+        "list": Entry("app.cli.tools:list_all", "List the tools that plans may call."),
+        "show": Entry("app.cli.tools:show", "Show what a tool does, takes and gives."),
+        "call": Entry("app.cli.tools:call", "Call a tool by hand, outside of any run."),
+    }
+}
+
+_STACKVM: Final[Sections] = {
+    "Run": {
+        "execute": Entry("app.cli.execute:execute", "Run a plan for a goal and print its answer."),
+        "verify": Entry("app.cli.verify:verify", "Check a plan without running it."),
+        "resume": Entry("app.cli.resume:resume", "Go on with a run from where it stands."),
+        "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
+    },
+    "Look": {
+        "tasks": Entry("app.cli.tasks:tasks", "List the tasks, newest first."),
+        "show": Entry("app.cli.show:show", "Show a task: its plan, each step's state, its variables."),
+        "log": Entry("app.cli.log:log", "List the commits of a run, newest first."),
+        "diff": Entry("app.cli.diff:diff", "Show what differs between two revisions of a task."),
+        "replay": Entry("app.cli.replay:replay", "Replay a run without calling anything, and compare."),
+    },
+    "Branch": {
+        "branches": Entry("app.cli.branches:branches", "List the branches of a task."),
+        "fork": Entry("app.cli.branches:fork", "Begin a branch at any commit."),
+        "delete-branch": Entry("app.cli.branches:delete_branch", "Remove a branch."),
+        "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
+        "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
+    },
+    "Set up": {
+        "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
+        "namespace": Entry("app.cli:namespace", "Which tools a task may call."),
+        "tool": Entry("app.cli:tool", "The tools there are."),
+    },
+}
+
+_CODES = "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
+
+namespace = LazyGroup("namespace", _NAMESPACE, help="Namespaces: which tools a task may call.")
+tool = LazyGroup("tool", _TOOL, help="The tools that plans may call.")
+stackvm = click.version_option(package_name="stackvm", message="%(package)s %(version)s")(
+    LazyGroup(
+        "stackvm",
+        _STACKVM,
+        help="""Run plans whose every step is a commit, and look at what they did.
+
+        TASK is a task's id or the beginning of one. REV is a branch, a commit's id or the beginning of one,
+        or either followed by ~N for the N-th commit before it.
+
+        A run's answer goes to stdout, its progress to stderr. With --json, a command writes one JSON
+        document to stdout and nothing else.""",
+        epilog=f"Exit codes: {_CODES}.",
+    )
+)
+
+
+def main() -> None:
+    """The console script."""
+    stackvm.main(prog_name="stackvm")

@@ -1,0 +1,87 @@
+"""``execute``: a goal, a plan, a run, an answer."""
+
+from __future__ import annotations
+
+import click
+
+from app.bootstrap import workplace
+from app.cli.errors import finding_lines
+from app.cli.groups import Command
+from app.cli.options import (
+    json_option,
+    max_steps_option,
+    namespace_option,
+    quiet_option,
+    read_input,
+    read_json,
+)
+from app.cli.running import Manner, run_to_its_end
+from app.cli.streams import note
+from app.errors import InputError
+from app.plan.findings import Finding
+from app.plan.model import Json
+from app.services.tasks import MAIN, NewTask, submit_task
+from app.vm.interrupts import Interrupts
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        '--goal "Which modules are the longest?" --plan examples/longest_modules.json',
+        '--goal "Which notes are there?" --plan examples/handled_failure.json --json | jq .final_answer',
+    ],
+)
+@click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
+@click.option("--plan", "plan_file", metavar="FILE", help="The plan, a JSON document; - reads it from stdin.")
+@namespace_option
+@click.option(
+    "--response-format", metavar="JSON", help="What the answer should look like; kept with the goal."
+)
+@click.option(
+    "--history",
+    type=click.Choice(["sql", "git"]),
+    help="Keep the history in the database or in a git repository on disk; default: HISTORY_BACKEND.",
+)
+@max_steps_option
+@json_option
+@quiet_option
+def execute(
+    goal: str,
+    plan_file: str | None,
+    namespace: str | None,
+    response_format: str | None,
+    history: str | None,
+    max_steps: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run a plan for a goal and print its answer.
+
+    The plan is checked first; one with errors is rejected, and nothing is kept of it. Then every step is
+    executed and committed. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
+    `resume` goes on.
+    """
+    if plan_file is None:
+        raise InputError("a plan is needed", hint="give one with --plan FILE, or --plan - for stdin")
+    wanted = _response_format(response_format)
+    new = NewTask(goal, read_input(plan_file, "plan"), namespace, wanted, history, max_steps)
+    manner = Manner(as_json, quiet)
+    # Signals first: from the moment that there is a task, an interrupted run can be resumed by its id.
+    with workplace() as place, Interrupts().from_signals() as interrupts:
+        task = submit_task(place, new, on_warning=None if manner.is_silent else _warn)
+        run_to_its_end(place, task, MAIN, interrupts, manner)
+
+
+def _warn(finding: Finding) -> None:
+    for line in finding_lines(finding.to_json()):
+        note(line)
+
+
+def _response_format(text: str | None) -> dict[str, Json] | None:
+    if text is None:
+        return None
+    hint = """for example '{"lang": "French"}'"""
+    value = read_json(text, "--response-format", hint)
+    if not isinstance(value, dict):
+        raise InputError("--response-format is no JSON object", hint=hint)
+    return value

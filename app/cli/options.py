@@ -1,0 +1,85 @@
+"""What several commands have in common: arguments, options, and reading what they name."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from app.cli.streams import emit, is_terminal, note
+from app.errors import InputError
+from app.plan.model import Json
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+STDIN: Final = "-"
+MAX_INPUT_BYTES: Final = 64 * 1024 * 1024
+
+task_argument = click.argument("task", metavar="TASK")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else."
+)
+branch_option = click.option(
+    "--branch", metavar="BRANCH", help="Default: the task's current branch, that of its latest run."
+)
+namespace_option = click.option(
+    "--namespace-name",
+    "namespace",
+    metavar="NAME",
+    help="The namespace whose tools may be called; default: all tools.",
+)
+max_steps_option = click.option(
+    "--max-steps", type=click.IntRange(min=1), metavar="N", help="How many steps the run may execute."
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+
+
+def emit_json(document: Json) -> None:
+    """The one JSON document of a command."""
+    emit(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def read_json(text: str, what: str, hint: str) -> Json:
+    """The value of a JSON argument. Raises ``InputError`` with the place of the fault."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        detail = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{what} is no JSON: {detail}", hint=hint) from None
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def read_input(path: str, what: str) -> bytes:
+    """What a file holds, or stdin for ``-``. Raises ``InputError`` for what can't be read."""
+    try:
+        if path == STDIN:
+            if is_terminal(sys.stdin):
+                note(f"reading the {what} from the terminal; Ctrl-D ends it")
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(
+            f"there is no file {path!r}", hint=f"name the file of the {what}, or - for stdin"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{what} {path!r} can't be read: {reason}") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InputError(f"{what} {path!r} is larger than {MAX_INPUT_BYTES:,} bytes")
+    return data
+
+
+def command_line(*words: str) -> str:
+    """A command as it has to be typed here: after ``stackvm``, or after ``flask stackvm``."""
+    root = click.get_current_context().find_root()
+    program = "stackvm" if root.info_name in (None, "stackvm") else f"{root.info_name} stackvm"
+    return " ".join([program, *words])

@@ -1,0 +1,149 @@
+"""What ``execute`` and ``resume`` share: a run that is watched, and what is said about its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, NoReturn
+
+import click
+
+from app.cli.errors import Interrupted
+from app.cli.exit_codes import code_of_status
+from app.cli.options import command_line, emit_json
+from app.cli.progress import watching
+from app.cli.screen import BAD, GOOD, NAME, QUIET, Line, tell
+from app.cli.streams import emit, note
+from app.cli.texts import count, duration, short_task
+from app.cli.waiting_text import waiting_lines
+from app.db.base import TaskRow
+from app.errors import LeaseHeld
+from app.history.commits import one_line
+from app.plan.model import Json
+from app.services.runs import RunOptions, RunReport, run_branch
+from app.services.workplace import Workplace
+from app.vm.interrupts import Interrupts
+
+_SECONDS_BETWEEN_WARNINGS: Final = 15.0
+_WORTH_TRYING: Final = {
+    "completed": {
+        "show": "the plan, each step's state, the variables",
+        "log": "one line a commit",
+        "replay": "run it again from the records, and compare",
+    },
+    "failed": {"show": "the plan, each step's state, the variables"},
+}
+"""How a run ended → the commands worth trying next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How much a command says: ``as_json`` one document, ``quiet`` the answer and what needs somebody."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is told on the way."""
+        return self.as_json or self.quiet
+
+
+def run_to_its_end(
+    workplace: Workplace,
+    task: TaskRow,
+    branch: str,
+    interrupts: Interrupts,
+    manner: Manner,
+    *,
+    max_steps: int | None = None,
+) -> NoReturn:
+    """Run, show how it goes and what came of it, and leave with the exit code of its end."""
+    if not manner.is_silent:
+        tell([[("task ", QUIET), (task.id, NAME), (f"  branch {branch}", QUIET)]])
+    started = monotonic()
+    with _interruptible(task, branch), watching(silent=manner.is_silent) as listener:
+        on_held = _held_teller(manner)
+        report = run_branch(workplace, task, branch, RunOptions(interrupts, listener, on_held, max_steps))
+    if manner.as_json:
+        emit_json(report.to_json())
+    else:
+        _tell_end(report, manner, monotonic() - started)
+    raise click.exceptions.Exit(code_of_status(report.status))
+
+
+@contextmanager
+def _interruptible(task: TaskRow, branch: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        resume = command_line("resume", short_task(task.id), *_branch_words(task, branch))
+        raise Interrupted(f"`{resume}` goes on", task_id=task.id, branch=branch) from None
+
+
+def _branch_words(task: TaskRow, branch: str) -> list[str]:
+    # A run makes its branch the current one; until it has the lease, it has not run.
+    return ["--branch", branch] if branch != task.current_branch else []
+
+
+def _held_teller(manner: Manner) -> Callable[[LeaseHeld], None]:
+    """Says at once, and then now and then, for whom we wait."""
+    next_time = 0.0
+
+    def tell_held(held: LeaseHeld) -> None:
+        nonlocal next_time
+        if not manner.is_silent and monotonic() >= next_time:
+            next_time = monotonic() + _SECONDS_BETWEEN_WARNINGS
+            note(f"{held.message}; waiting for it")
+
+    return tell_held
+
+
+def emit_value(value: Json) -> None:
+    """A value as the answer on stdout: text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        emit(value)
+    else:
+        emit_json(value)
+
+
+def _tell_end(report: RunReport, manner: Manner, seconds: float) -> None:
+    if report.status == "completed" and report.final_answer is not None:
+        emit_value(report.final_answer)
+    if report.waiting is not None:
+        tell(waiting_lines(report.waiting, report.task_id))
+    elif report.error is not None:
+        _tell_error(report)
+    if not manner.quiet:
+        tell(_end_lines(report, seconds))
+
+
+def _tell_error(report: RunReport) -> None:
+    error = report.error or {}
+    tool = f" {error['tool']}" if error.get("tool") else ""
+    item = f" item {error['item']}" if error.get("item") is not None else ""
+    message = one_line(str(error.get("message")), 2_000)
+    where = "" if message.startswith("limit reached") else f"step {error.get('step')}{tool}{item}: "
+    note(f"error: {where}{message}")
+    resume = command_line("resume", short_task(report.task_id))
+    if where:
+        note(f"hint: `{resume}` tries the step again")
+    elif message.startswith("limit reached: steps"):
+        note(f"hint: `{resume} --max-steps N` raises the limit and goes on")
+
+
+def _end_lines(report: RunReport, seconds: float) -> Iterator[Line]:
+    marks = {"completed": ("✓ completed", GOOD), "waiting": ("? waiting", "yellow")}
+    mark = marks.get(report.status, (f"✗ {report.status}", BAD))
+    no_answer = "  no final_answer" if report.status == "completed" and report.final_answer is None else ""
+    place = f"  {short_task(report.task_id)} {report.branch}  {count(report.steps, 'step')}"
+    yield [mark, f"{place}  {duration(seconds)}{no_answer}"]
+    task = short_task(report.task_id)
+    commands = {
+        command_line(word, task): meaning for word, meaning in _WORTH_TRYING.get(report.status, {}).items()
+    }
+    wide = max(map(len, commands), default=0)
+    for command, meaning in commands.items():
+        yield [f"  {command:<{wide}}", (f"  {meaning}", QUIET)]

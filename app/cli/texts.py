@@ -1,0 +1,87 @@
+"""Values, times and ids as a line for a person has them."""
+
+from __future__ import annotations
+
+import time
+from json import JSONEncoder
+from typing import Final
+
+from app.history.commits import one_line
+from app.plan.model import Json
+
+_TASK_DIGITS: Final = 8
+_COMMIT_DIGITS: Final = 8
+_encoder = JSONEncoder(ensure_ascii=False)
+
+
+def short_task(task_id: str) -> str:
+    """The beginning of a task's id: enough to name it, all but certainly."""
+    return task_id[:_TASK_DIGITS]
+
+
+def short_commit(commit: str) -> str:
+    """The beginning of a commit's id."""
+    return commit[:_COMMIT_DIGITS]
+
+
+def preview(value: Json, limit: int) -> str:
+    """The beginning of a value as JSON on one line; never writes out much more of it than it shows."""
+    if isinstance(value, str):
+        return one_line(_encoder.encode(value[: limit + 1]), limit)
+    text = ""
+    for part in _encoder.iterencode(value):
+        text += part[: limit + 1]
+        if len(text) > limit:
+            break
+    return one_line(text, limit)
+
+
+def kind_and_size(value: Json) -> str:
+    """What a value is, and how large: ``113 items``, ``2,048 characters``, ``true or false``."""
+    if isinstance(value, str):
+        return count(len(value), "character")
+    if isinstance(value, list):
+        return count(len(value), "item")
+    if isinstance(value, dict):
+        return count(len(value), "key")
+    if isinstance(value, bool):
+        return "boolean"
+    return "null" if value is None else "number"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 step``, ``2,000 steps``."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """``0.012 s``, ``4.2 s``, ``3 min 5 s``, ``2 h 4 min``."""
+    if seconds < 1:
+        return f"{seconds:.3f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def elapsed(seconds: float) -> str:
+    """A duration that goes on: no more digits than an eye can follow."""
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+
+
+def moment(milliseconds: int) -> str:
+    """A time as the clock on the wall shows it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
+
+
+def byte_size(number: int) -> str:
+    """``512 B``, ``16 MiB``."""
+    size, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
