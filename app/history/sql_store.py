@@ -78,7 +78,7 @@ class SqlStore:
         found = self._journal.get(oid) or self._read_indexed(oid)
         if found is None:
             # Another process may have written it. The journal first: what is folded since is in the index.
-            pass
+            self._journal.refresh()
             found = self._journal.get(oid) or self._read_indexed(oid)
         if found is None:
             raise DamagedHistory(oid.hex(), "is missing")

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from pydantic import ValidationError as ConversionError
+from referencing import Registry
 
 from app.errors import ArgumentsInvalid
 from app.plan.model import Json
