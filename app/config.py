@@ -75,3 +75,5 @@ def load_settings() -> Settings:
         raise ConfigurationError(
             f"setting {name}: {first['msg']}, got {first.get('input')!r}", hint="see .env.example"
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f".env can't be read: {error}", hint="save it as UTF-8 text") from None

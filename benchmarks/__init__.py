@@ -1,1 +1,1 @@
-"""Speed and size, measured on what users get: ``python -m benchmarks`` (``make bench``). See ``docs/performance.md``."""
+"""Speed and size of what users get: ``python -m benchmarks``, ``make bench``. See ``docs/performance.md``."""

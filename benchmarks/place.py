@@ -17,7 +17,6 @@ from app.db.session import Database, open_database
 from app.services.tasks import NewTask, submit_task
 from app.services.workplace import Workplace
 from app.tools.base import Tool
-from app.tools.registry import Registry
 from benchmarks.disk import folder_bytes
 
 MAX_STEPS = 1_000_000

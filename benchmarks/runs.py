@@ -57,9 +57,7 @@ def measure_run(place: Place, steps: Sequence[dict[str, Any]]) -> RunMeasure:
     report = run_branch(place.workplace, task, MAIN, RunOptions(Interrupts()))
     seconds = perf_counter() - start
     _require_completed(report.status)
-    return RunMeasure(
-        seconds, report.steps, place.disk_bytes() - disk, place.store_bytes(task) - store
-    )
+    return RunMeasure(seconds, report.steps, place.disk_bytes() - disk, place.store_bytes(task) - store)
 
 
 def watch_run(place: Place, steps: Sequence[dict[str, Any]]) -> Timeline:

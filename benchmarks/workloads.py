@@ -55,7 +55,9 @@ def loop(iterations: int) -> Steps:
     """Three variables, set anew in each iteration: two steps each."""
     return [
         _assign(0, i=0, total=0, label=""),
-        _assign(1, i="${{ i + 1 }}", total="${{ total + i }}", label="iteration ${i} of the loop, total ${total}"),
+        _assign(
+            1, i="${{ i + 1 }}", total="${{ total + i }}", label="iteration ${i} of the loop, total ${total}"
+        ),
         _jump(2, f"i < {iterations}", 1, 3),
         _assign(3, final_answer="${total}"),
     ]
@@ -76,7 +78,9 @@ def _literal(seq_no: int, name: str) -> dict[str, Any]:
 
 
 def _reference(seq_no: int, name: str) -> dict[str, Any]:
-    return _assign(seq_no, **{f"{name}_title": f"about ${{{name}}}", f"{name}_row": {"of": f"${{{name}}}", "n": 3}})
+    return _assign(
+        seq_no, **{f"{name}_title": f"about ${{{name}}}", f"{name}_row": {"of": f"${{{name}}}", "n": 3}}
+    )
 
 
 def _expression(seq_no: int, name: str) -> dict[str, Any]:
@@ -103,4 +107,3 @@ def _call(seq_no: int, tool_name: str, arguments: dict[str, Any], variable: str)
 def _jump(seq_no: int, condition: str, if_true: int, if_false: int) -> dict[str, Any]:
     parameters = {"condition": condition, "jump_if_true": if_true, "jump_if_false": if_false}
     return {"seq_no": seq_no, "type": "jmp", "parameters": parameters}
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +12,13 @@ from databases import KINDS, shared_database
 from git_objects import MAIN, blob, step, write_line
 from sqlalchemy import delete, func, select, text, update
 
-from app.db.models import journal, objects, refs, segments
+from app.db.models import journal, objects, refs, repositories, segments
 from app.db.session import Database, open_database
-from app.errors import BranchMoved, DamagedHistory, InvalidValue, StorageError
+from app.errors import BranchMoved, Conflict, DamagedHistory, InvalidValue, StorageError
 from app.history import sql_journal
 from app.history.base import RawObject, RefMove
+from app.history.sql_refs import move_refs
+from app.history.sql_statements import StoreStatements
 from app.history.sql_store import SMALL_OBJECTS, SqlStore, SqlStoreFactory
 
 MANY = [blob(f"number {number}") for number in range(SMALL_OBJECTS)]
@@ -247,20 +250,20 @@ def test_two_writers_fold_one_journal_together(database: Database) -> None:
         assert all(store.read(oid).oid == oid for oid in wanted)
 
 
-@pytest.mark.parametrize("turn", range(3))
-def test_of_two_that_make_a_and_a_slash_b_one_wins(database: Database, turn: int) -> None:
+def test_who_makes_a_slash_b_waits_for_who_makes_a(database: Database) -> None:
     factory = SqlStoreFactory(database)
     (head,) = write_line(factory.create("task"), MAIN, 1)
-    stores = [factory.open("task"), factory.open("task")]
-
-    def make(number: int) -> None:
-        name = ("refs/heads/a", "refs/heads/a/b")[number]
-        stores[number].write([], [RefMove(name, None, head)])
-
-    with ThreadPoolExecutor(2) as pool:
-        results = [future.exception() for future in [pool.submit(make, number) for number in range(2)]]
-    assert sum(error is None for error in results) == 1
-    assert len(factory.open("task").refs()) == 2
+    with database.read() as connection:
+        number = connection.execute(select(repositories.c.number)).scalar_one()
+    with ThreadPoolExecutor(1) as pool:
+        with database.write_cursor() as cursor:
+            move_refs(cursor, StoreStatements(database), number, [RefMove("refs/heads/a", None, head)])
+            later = pool.submit(factory.open("task").write, [], [RefMove("refs/heads/a/b", None, head)])
+            time.sleep(0.1)
+            assert not later.done()
+        with pytest.raises(Conflict, match="refs/heads/a"):
+            later.result()
+    assert set(factory.open("task").refs()) == {MAIN, "refs/heads/a"}
 
 
 def test_a_deleted_history_takes_no_new_refs(database: Database) -> None:

@@ -1,0 +1,84 @@
+"""A plan run several times, each time on an empty place, with raw commits measured before and after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.disk import scratch_folder
+from benchmarks.figures import Bench
+from benchmarks.growth import growth
+from benchmarks.place import Place, new_place
+from benchmarks.raw import raw_commit_seconds
+from benchmarks.runs import RunMeasure, machine_step_seconds, measure_run, watch_run
+from benchmarks.workloads import Steps
+
+RawCommits = Callable[[Path, int], float]
+"""Seconds one raw commit takes, in a folder, over as many as there are steps."""
+
+
+class Samples:
+    """``measures`` of the runs, and their ``ratios``: time a step as a multiple of a raw commit."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        plan: Steps,
+        *,
+        raw: RawCommits = raw_commit_seconds,
+        executed: int | None = None,
+        **place: Any,
+    ) -> None:
+        self._bench = bench
+        self._plan = plan
+        self._place = place
+        self._raw = raw
+        self._steps = executed or len(plan)
+        self.measures: list[RunMeasure] = []
+        self.ratios: list[float] = []
+        before = self._unit()
+        for _ in range(bench.runs):
+            with scratch_place(bench, **place) as here:
+                measure = measure_run(here, plan)
+            after = self._unit()
+            self.measures.append(measure)
+            self.ratios.append(measure.step_seconds / ((before + after) / 2))
+            before = after
+
+    @property
+    def disk_bytes(self) -> list[float]:
+        return [measure.disk_bytes / measure.steps for measure in self.measures]
+
+    @property
+    def store_bytes(self) -> list[float]:
+        return [measure.store_bytes / measure.steps for measure in self.measures]
+
+    def machine_ratios(self) -> list[float]:
+        """As ``ratios``, of the machine's loop alone."""
+        ratios = []
+        for _ in range(self._bench.runs):
+            with scratch_place(self._bench, **self._place) as here:
+                unit = self._unit()
+                ratios.append(machine_step_seconds(here, self._plan) / unit)
+        return ratios
+
+    def growths(self) -> list[float]:
+        """Of runs that are watched."""
+        found = []
+        for _ in range(self._bench.runs):
+            with scratch_place(self._bench, **self._place) as here:
+                found.append(growth(watch_run(here, self._plan)))
+        return found
+
+    def _unit(self) -> float:
+        with scratch_folder(self._bench.folder) as folder:
+            return self._raw(folder, self._steps)
+
+
+@contextmanager
+def scratch_place(bench: Bench, **settings: Any) -> Iterator[Place]:
+    """An empty place that is gone afterwards."""
+    with scratch_folder(bench.folder) as folder, new_place(folder, **settings) as place:
+        yield place
