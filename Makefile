@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format migrate bench bench-peers clean
+.PHONY: help run test check format docs migrate bench bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow te
 format: $(READY_DEV) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
+
+docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
+	@$(BIN)/python -m app.cli.reference
 
 bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
 	@$(BIN)/python -m benchmarks
