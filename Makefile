@@ -58,7 +58,7 @@ bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or tw
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
-	@$(PEERS)/bin/python benchmarks/peers.py
+	@$(PEERS)/bin/python -m benchmarks.peers
 
 clean: ## Remove the environments and caches; var/, where runs live, stays
 	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

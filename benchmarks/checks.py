@@ -18,17 +18,17 @@ GROWTH = 1.3
 
 def checks(bench: Bench) -> Iterator[Figure]:
     """A plan of all kinds of steps, each time with other names: nothing was compiled before."""
-    with scratch_place(bench) as place:
-        tools = place.workplace.catalog(None)
     short, long = bench.size(1_000), bench.size(10_000)
     times, small, growths, parsing = [], [], [], []
-    for run in range(bench.runs):
-        read_ms, check_ms = _check(mixed(short, f"s{run}_"), tools)
-        _, long_ms = _check(mixed(long, f"l{run}_"), tools)
-        parsing.append(read_ms)
-        times.append(check_ms)
-        growths.append(long_ms / check_ms / (long / short))
-        small.append(_check(new_variables(short), tools)[1])
+    with scratch_place(bench) as place:
+        tools = place.workplace.catalog(None)
+        for run in range(bench.runs):
+            read_ms, check_ms = _check(mixed(short, f"s{run}_"), tools)
+            _, long_ms = _check(mixed(long, f"l{run}_"), tools)
+            parsing.append(read_ms)
+            times.append(check_ms)
+            growths.append(long_ms / check_ms / (long / short))
+            small.append(_check(new_variables(short), tools)[1])
     yield Figure("checker", "1,000 steps of all kinds", times, "ms", 15.0)
     yield Figure("checker", "the 1,000 steps of workload A", small, "ms", 15.0)
     yield Figure("checker", "a step of 10,000 against a step of 1,000", growths, "×", GROWTH)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from app.bootstrap import build_workplace
+from app.bootstrap import workplace
 from app.config import Settings
 from app.db.base import TaskRow
 from app.db.models import metadata
-from app.db.session import Database, open_database
+from app.db.session import open_database
 from app.services.tasks import NewTask, submit_task
 from app.services.workplace import Workplace
 from app.tools.base import Tool
 from benchmarks.disk import folder_bytes
 
-MAX_STEPS = 1_000_000
+MAX_STEPS: Final = 1_000_000
+DATABASE: Final = "stackvm.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,6 @@ class Place:
     """``folder`` holds what is stored on disk: the SQLite database, the git repositories."""
 
     workplace: Workplace
-    database: Database
     folder: Path
 
     def submit(self, steps: Sequence[dict[str, Any]]) -> TaskRow:
@@ -36,7 +37,10 @@ class Place:
 
     def disk_bytes(self) -> int:
         """Bytes of the files, SQLite's log folded in."""
-        self.database.close()
+        path = self.folder / DATABASE
+        if path.exists():
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return folder_bytes(self.folder)
 
     def store_bytes(self, task: TaskRow) -> int:
@@ -68,14 +72,18 @@ def new_place(
         max_steps=MAX_STEPS,
         durability=durability,
     )
-    database = open_database(settings.database_url)
+    _create_tables(settings.database_url)
+    with workplace(settings, check_schema=False) as wired:
+        registry = wired.load_registry()
+        for each in tools:
+            registry.add(each)
+        yield Place(wired, folder)
+
+
+def _create_tables(url: str) -> None:
+    database = open_database(url)
     try:
         with database.write() as connection:
             metadata.create_all(connection)
-        workplace = build_workplace(settings, database)
-        registry = workplace.load_registry()
-        for each in tools:
-            registry.add(each)
-        yield Place(replace(workplace, load_registry=lambda: registry), database, folder)
     finally:
         database.close()

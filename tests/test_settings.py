@@ -40,7 +40,7 @@ def test_each_setting_of_the_example_has_a_line_that_explains_it() -> None:
     for paragraph in EXAMPLE.read_text().strip().split("\n\n")[1:]:
         *comment, assignment = paragraph.splitlines()
         assert comment, assignment
-        assert all(line.startswith("# ") or line.startswith("#  ") for line in comment), assignment
+        assert all(line.startswith("# ") for line in comment), assignment
         assert "=" in assignment
 
 

@@ -11,7 +11,8 @@ from app.cli.groups import Command
 from app.cli.options import branch_option, command_line, emit_json, json_option, read_json, task_argument
 from app.cli.screen import GOOD, Line, show
 from app.cli.texts import short_commit, short_task
-from app.services.tasks import find_task
+from app.services.branches import require_branch
+from app.services.tasks import find_task, open_repository
 from app.services.waiting import Decided, Decision
 from app.services.waiting import decide as record_decision
 
@@ -35,7 +36,8 @@ def decide(
     decision = _decision({"reuse": reuse, "run": run, "fail": fail}, skipped)
     with workplace() as place:
         row = find_task(place, task)
-        name = branch if branch is not None else row.current_branch
+        with open_repository(place, row) as repository:
+            name = require_branch(repository, row, branch)
         decided = record_decision(place, row, name, decision)
     if as_json:
         emit_json(decided.to_json())

@@ -28,7 +28,7 @@ from app.vm.interrupts import Interrupts
     cls=Command,
     examples=[
         '--goal "Which modules are the longest?" --plan examples/longest_modules.json',
-        '--goal "Which notes are there?" --plan examples/handled_failure.json --json | jq .final_answer',
+        '--goal "Which files are there?" --plan examples/handled_failure.json --json | jq .final_answer',
     ],
 )
 @click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")

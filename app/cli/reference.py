@@ -16,9 +16,9 @@ PAGE: Final = Path("docs/commands.md")
 
 _HEAD: Final = """# Commands
 
-Made from `--help` by `make docs`. Each is also there as `flask stackvm …`, `flask namespace …`, `flask tool …` from the
-project's folder. TASK is a task's id or the beginning of one; REV is a branch, a commit's id or the beginning of one,
-or either followed by `~N`.
+Made from `--help` by `make docs`. Each is also there as `flask stackvm …`, `flask namespace …`, `flask tool …` from
+the project's folder. TASK is a task's id or the beginning of one; REV is a branch, a commit's id or the beginning of
+one, or either followed by `~N`.
 
 | exit code | meaning |
 |---|---|
@@ -46,7 +46,7 @@ def _commands(context: click.Context, group: click.Group) -> Iterator[tuple[str,
 
 def _help(name: str, command: click.Command) -> str:
     # The width is fixed: the page must not depend on the terminal it was made in.
-    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    context = click.Context(command, info_name=name, terminal_width=100, **command.context_settings)
     return command.get_help(context).rstrip()
 
 

@@ -8,7 +8,8 @@ from app.bootstrap import workplace
 from app.cli.groups import Command
 from app.cli.options import branch_option, json_option, max_steps_option, quiet_option, task_argument
 from app.cli.running import Manner, run_to_its_end
-from app.services.tasks import find_task
+from app.services.branches import require_branch
+from app.services.tasks import find_task, open_repository
 from app.vm.interrupts import Interrupts
 
 
@@ -27,5 +28,6 @@ def resume(task: str, branch: str | None, max_steps: int | None, as_json: bool, 
     """
     with workplace() as place, Interrupts().from_signals() as interrupts:
         row = find_task(place, task)
-        name = branch if branch is not None else row.current_branch
+        with open_repository(place, row) as repository:
+            name = require_branch(repository, row, branch)
         run_to_its_end(place, row, name, interrupts, Manner(as_json, quiet), max_steps=max_steps)

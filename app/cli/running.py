@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -16,11 +16,10 @@ from app.cli.options import command_line, emit_json
 from app.cli.progress import watching
 from app.cli.screen import BAD, GOOD, NAME, QUIET, Line, tell
 from app.cli.streams import emit, note
-from app.cli.texts import count, duration, short_task
+from app.cli.texts import count, duration, error_text, short_task
 from app.cli.waiting_text import waiting_lines
 from app.db.base import TaskRow
 from app.errors import LeaseHeld
-from app.history.commits import one_line
 from app.plan.model import Json
 from app.services.runs import RunOptions, RunReport, run_branch
 from app.services.workplace import Workplace
@@ -115,23 +114,19 @@ def _tell_end(report: RunReport, manner: Manner, seconds: float) -> None:
     if report.waiting is not None:
         tell(waiting_lines(report.waiting, report.task_id))
     elif report.error is not None:
-        _tell_error(report)
+        _tell_error(report, report.error)
     if not manner.quiet:
         tell(_end_lines(report, seconds))
 
 
-def _tell_error(report: RunReport) -> None:
-    error = report.error or {}
-    tool = f" {error['tool']}" if error.get("tool") else ""
-    item = f" item {error['item']}" if error.get("item") is not None else ""
-    message = one_line(str(error.get("message")), 2_000)
-    where = "" if message.startswith("limit reached") else f"step {error.get('step')}{tool}{item}: "
-    note(f"error: {where}{message}")
+def _tell_error(report: RunReport, error: Mapping[str, Json]) -> None:
+    text = error_text(error)
+    note(f"error: {text}")
     resume = command_line("resume", short_task(report.task_id))
-    if where:
-        note(f"hint: `{resume}` tries the step again")
-    elif message.startswith("limit reached: steps"):
+    if text.startswith("limit reached: steps"):
         note(f"hint: `{resume} --max-steps N` raises the limit and goes on")
+    elif not text.startswith("limit reached"):
+        note(f"hint: `{resume}` tries the step again")
 
 
 def _end_lines(report: RunReport, seconds: float) -> Iterator[Line]:

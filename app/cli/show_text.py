@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from app.cli.screen import BAD, GOOD, ID, NAME, QUIET, STATUS_STYLES, WARN, Line, cells, width
-from app.cli.texts import byte_size, count, kind_and_size, moment, preview, short_commit
+from app.cli.texts import byte_size, count, error_text, kind_and_size, moment, preview, short_commit
 from app.cli.waiting_text import waiting_lines
 from app.history.commits import one_line
 from app.plan.model import Json
@@ -34,7 +34,8 @@ def task_lines(view: TaskView) -> Iterator[Line]:
     yield from _plan(view.steps)
     yield from _variables(view.variables)
     if view.error is not None:
-        yield from _error(view.error)
+        yield []
+        yield [("error", BAD), f"  {error_text(view.error)}"]
     if view.waiting is not None:
         yield []
         named = None if view.branch == view.task.current_branch else view.branch
@@ -136,13 +137,3 @@ def _variables(variables: Mapping[str, Json]) -> Iterator[Line]:
         ]
     if len(variables) > len(shown):
         yield [(f"  … {count(len(variables) - len(shown), 'more variable')}", QUIET)]
-
-
-def _error(error: Mapping[str, Any]) -> Iterator[Line]:
-    yield []
-    tool = f" {error['tool']}" if error.get("tool") else ""
-    item = f" item {error['item']}" if error.get("item") is not None else ""
-    yield [
-        ("error", BAD),
-        f"  step {error.get('step')}{tool}{item}: {one_line(str(error.get('message')), 2_000)}",
-    ]

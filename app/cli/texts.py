@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from json import JSONEncoder
-from typing import Final
+from typing import Any, Final
 
 from app.history.commits import one_line
 from app.plan.model import Json
 
 _TASK_DIGITS: Final = 8
 _COMMIT_DIGITS: Final = 8
+_ERROR_CHARACTERS: Final = 2_000
 _encoder = JSONEncoder(ensure_ascii=False)
 
 
@@ -47,6 +49,20 @@ def kind_and_size(value: Json) -> str:
     if isinstance(value, bool):
         return "boolean"
     return "null" if value is None else "number"
+
+
+def error_text(error: Mapping[str, Any]) -> str:
+    """The error of a step: ``step 3 read_file item 7: no such file``. A limit speaks for itself."""
+    tool, item = error.get("tool"), error.get("item")
+    message = one_line(str(error.get("message")), _ERROR_CHARACTERS)
+    if message.startswith("limit reached"):
+        return message
+    place = (
+        f"step {error.get('step')}"
+        + (f" {tool}" if tool else "")
+        + (f" item {item}" if item is not None else "")
+    )
+    return f"{place}: {message.removeprefix(f'{tool}: ')}"
 
 
 def count(number: int, noun: str) -> str:

@@ -80,7 +80,7 @@ def call(name: str, arguments: str, as_json: bool) -> None:
     elif outcome.error is None:
         emit_value(outcome.value)
     else:
-        note(f"error: {tool.name}: {outcome.error.message}")
+        note(f"error: {tool.name}: {outcome.error.message.removeprefix(f'{tool.name}: ')}")
     raise click.exceptions.Exit(COMPLETED if outcome.error is None else FAILED)
 
 

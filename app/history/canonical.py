@@ -132,4 +132,5 @@ def _refuse_constant(name: str) -> Any:
 def parse_canonical(data: bytes) -> Any:
     """Read what :func:`canonical` wrote. Raises ``ValueError`` for what it can't have written."""
     # The standard library keeps integers of any size; orjson would turn large ones into floats.
-    return json.loads(data, parse_constant=_refuse_constant)
+    # Decoded here, as it would also take UTF-16 and, in UTF-8, lone surrogates.
+    return json.loads(data.decode(), parse_constant=_refuse_constant)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from operator import attrgetter
 from struct import Struct
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError, frame_content_size
 
@@ -29,13 +30,11 @@ _HEADER: Final = Struct(">BI")  # kind, length
 _by_kind = attrgetter("kind")
 
 
-class Place(NamedTuple):
-    """Where an object lies within its segment, in bytes."""
+Place: TypeAlias = tuple[bytes, int, int, int]
+"""Where an object lies within its segment: its id, from which byte, how many, its kind.
 
-    oid: bytes
-    position: int
-    length: int
-    kind: int
+A plain tuple: there are thousands a write, and the garbage collector lets go of those for good.
+"""
 
 
 class Segment(NamedTuple):
@@ -49,9 +48,13 @@ class Segment(NamedTuple):
 def make_segments(objects: Iterable[RawObject]) -> Iterator[Segment]:
     """Compress ``objects`` into as few segments as may be. Like beside like: that compresses better."""
     compressor = ZstdCompressor(level=_LEVEL)
+    ordered = sorted(objects, key=_by_kind)
+    if ordered and sum([len(item.data) for item in ordered]) <= SEGMENT_BYTES:
+        yield _segment(compressor, ordered)
+        return
     group: list[RawObject] = []
     size = 0
-    for item in sorted(objects, key=_by_kind):
+    for item in ordered:
         if group and size + len(item.data) > SEGMENT_BYTES:
             yield _segment(compressor, group)
             group, size = [], 0
@@ -62,12 +65,11 @@ def make_segments(objects: Iterable[RawObject]) -> Iterator[Segment]:
 
 
 def _segment(compressor: ZstdCompressor, group: list[RawObject]) -> Segment:
-    places = []
-    position = 0
-    for oid, kind, data in group:
-        places.append(Place(oid, position, len(data), kind))
-        position += len(data)
-    return Segment(compressor.compress(b"".join([item.data for item in group])), position, places)
+    oids, kinds, parts = zip(*group, strict=True)
+    lengths = list(map(len, parts))
+    *positions, size = accumulate(lengths, initial=0)
+    places = list(zip(oids, positions, lengths, kinds, strict=True))
+    return Segment(compressor.compress(b"".join(parts)), size, places)
 
 
 def open_segment(data: bytes, raw_bytes: int) -> bytes | None:

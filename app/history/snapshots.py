@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from app.errors import DamagedHistory, NotFound
 from app.history.base import Kind, Store
 from app.history.codec import FORMAT, MEMBER_FIELDS, Snapshot
-from app.history.names import unescape_name
 from app.history.trees import Entry, parse_tree
 from app.history.values import load_folder, load_value
+
+_Json = TypeVar("_Json", dict[str, Any], list[Any])
 
 
 class SnapshotReader:
@@ -43,34 +44,47 @@ class SnapshotReader:
             raise DamagedHistory(tree.hex(), f"has layout {version.decode(errors='replace')}, not {FORMAT}")
         return entries
 
-    def _json(self, entries: dict[str, Entry], name: str) -> Any:
+    def _read(self, entries: dict[str, Entry], name: str, kind: type[_Json]) -> _Json:
+        """What an entry holds; an empty one where there is no such entry."""
         if name not in entries:
-            return None
-        return self._value(entries[name])
+            return kind()
+        value = self.value(entries[name])
+        if not isinstance(value, kind):
+            raise DamagedHistory(entries[name].oid.hex(), f"holds no {kind.__name__}, as {name} has to")
+        return value
 
-    def _value(self, entry: Entry) -> Any:
+    def _read_plan(self, entries: dict[str, Entry]) -> dict[str, Any] | None:
+        return self._read(entries, "plan.json", dict) if "plan.json" in entries else None
+
+    def value(self, entry: Entry) -> Any:
+        """The value behind an entry of :meth:`variable_entries`."""
         try:
             return load_value(entry, self.read_tree, self.read_blob)
-        except ValueError as error:
-            raise DamagedHistory(entry.oid.hex(), f"is not canonical JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise DamagedHistory(entry.oid.hex(), f"is not a value: {error}") from None
+
+    def _folder(self, entry: Entry) -> list[tuple[str, Entry]]:
+        """The keys of a folder with their entries."""
+        try:
+            return load_folder(self.read_tree(entry.oid), self.read_tree)
+        except (ValueError, RecursionError) as error:
+            raise DamagedHistory(entry.oid.hex(), f"is not a folder of values: {error}") from None
 
     def snapshot(self, tree: bytes) -> Snapshot:
         """Everything."""
         entries = self.top(tree)
         return Snapshot(
-            goal=self._json(entries, "goal.json") or {},
+            goal=self._read(entries, "goal.json", dict),
             record=self._record(entries),
-            control=self._json(entries, "state.json") or {},
-            plan=self._json(entries, "plan.json"),
-            variables={name: self._value(entry) for name, entry in self._variables(entries)},
-            errors=self._json(entries, "errors.d") or [],
-            messages=self._json(entries, "messages.d") or [],
+            control=self._read(entries, "state.json", dict),
+            plan=self._read_plan(entries),
+            variables={name: self.value(entry) for name, entry in self._variables(entries)},
+            errors=self._read(entries, "errors.d", list),
+            messages=self._read(entries, "messages.d", list),
         )
 
     def _variables(self, entries: dict[str, Entry]) -> list[tuple[str, Entry]]:
-        if "vars" not in entries:
-            return []
-        return load_folder(self.read_tree(entries["vars"].oid), self.read_tree)
+        return self._folder(entries["vars"]) if "vars" in entries else []
 
     def variable_entries(self, tree: bytes) -> dict[str, Entry]:
         """Variable → entry: equal entries are equal values, so two states compare without reading values."""
@@ -80,42 +94,39 @@ class SnapshotReader:
         """One variable. Raises ``NotFound``."""
         for found, entry in self._variables(self.top(tree)):
             if found == name:
-                return self._value(entry)
+                return self.value(entry)
         raise NotFound("variable", name)
-
-    def value(self, entry: Entry) -> Any:
-        """The value behind an entry of :meth:`variable_entries`."""
-        return self._value(entry)
 
     def goal(self, tree: bytes) -> dict[str, Any]:
         """``goal.json``."""
-        return self._json(self.top(tree), "goal.json") or {}
+        return self._read(self.top(tree), "goal.json", dict)
 
     def control(self, tree: bytes) -> dict[str, Any]:
         """``state.json``."""
-        return self._json(self.top(tree), "state.json") or {}
+        return self._read(self.top(tree), "state.json", dict)
 
     def plan(self, tree: bytes) -> dict[str, Any] | None:
         """``plan.json``, or ``None`` before there is a plan."""
-        plan: dict[str, Any] | None = self._json(self.top(tree), "plan.json")
-        return plan
+        return self._read_plan(self.top(tree))
 
     def record(self, tree: bytes) -> dict[str, Any]:
         """``record.json`` with what lies in ``record/`` put back in its place."""
         return self._record(self.top(tree))
 
     def _record(self, entries: dict[str, Entry]) -> dict[str, Any]:
-        record: dict[str, Any] = self._json(entries, "record.json") or {}
+        record = self._read(entries, "record.json", dict)
         if "record" not in entries:
             return record
-        for entry in self.read_tree(entries["record"].oid):
-            if entry.name in MEMBER_FIELDS:
-                members = {_key(part.name): self._value(part) for part in self.read_tree(entry.oid)}
-                record[entry.name] = {**record[entry.name], **members}
-            else:
-                record[_key(entry.name)] = self._value(entry)
+        parts = {part.name: part for part in self.read_tree(entries["record"].oid)}
+        for field in MEMBER_FIELDS:
+            if field in parts:
+                record[field] = self._members(record.get(field), parts.pop(field))
+        for part in parts.values():
+            record[part.name.rsplit(".", 1)[0]] = self.value(part)
         return record
 
-
-def _key(file_name: str) -> str:
-    return unescape_name(file_name.rsplit(".", 1)[0])
+    def _members(self, inline: Any, folder: Entry) -> dict[str, Any]:
+        """The members of a field, those that stayed in ``record.json`` and those that lie in a folder."""
+        if not isinstance(inline, dict):
+            raise DamagedHistory(folder.oid.hex(), "holds members of a field that record.json doesn't have")
+        return {**inline, **{name: self.value(part) for name, part in self._folder(folder)}}

@@ -20,6 +20,9 @@ from app.history.trees import Entry, FanTree, ObjectSink
 LONG_ABOVE: Final = 16 * 1024
 """Bytes of canonical text above which a list or an object becomes a tree."""
 
+FAN_OUT_NAMES: Final = frozenset(f"_{nibble:x}" for nibble in range(16))
+"""The sub-folders of a folder of many keys."""
+
 
 class ObjectTree:
     """A long object: a folder of its keys, each a value of its own."""
@@ -102,12 +105,14 @@ ReadBlob = Callable[[bytes], bytes]
 
 
 def load_value(entry: Entry, read_tree: ReadTree, read_blob: ReadBlob) -> Any:
-    """The value behind an entry named ``….json`` or ``….d``."""
+    """The value behind an entry named ``….json`` or ``….d``. Raises ``ValueError`` where there can't be one."""
+    if entry.is_tree == entry.name.endswith(".json"):
+        raise ValueError(f"{entry.name!r} is a {'tree' if entry.is_tree else 'blob'}")
     if not entry.is_tree:
         return parse_canonical(read_blob(entry.oid))
     entries = read_tree(entry.oid)
     if entries and entries[0].name.startswith("@"):
-        return list(_load_items(entries, read_tree, read_blob))
+        return _load_items(entries, read_tree, read_blob)
     return {key: load_value(item, read_tree, read_blob) for key, item in load_folder(entries, read_tree)}
 
 
@@ -115,7 +120,7 @@ def _load_items(entries: list[Entry], read_tree: ReadTree, read_blob: ReadBlob) 
     items: list[Any] = []
     for entry in entries:
         if entry.name.endswith(".json"):
-            items.extend(parse_canonical(read_blob(entry.oid)))
+            items.extend(_load_pack(entry, read_tree, read_blob))
         elif entry.name.endswith(".d"):
             items.append(load_value(entry, read_tree, read_blob))
         else:
@@ -123,14 +128,26 @@ def _load_items(entries: list[Entry], read_tree: ReadTree, read_blob: ReadBlob) 
     return items
 
 
+def _load_pack(entry: Entry, read_tree: ReadTree, read_blob: ReadBlob) -> list[Any]:
+    items = load_value(entry, read_tree, read_blob)
+    if type(items) is not list:
+        raise ValueError(f"{entry.name!r} is not a list of items")
+    return items
+
+
 def load_folder(entries: list[Entry], read_tree: ReadTree) -> list[tuple[str, Entry]]:
-    """The keys of a folder with their entries, the fan-out undone, in no particular order."""
+    """The keys of a folder with their entries, the fan-out undone, in no particular order.
+
+    Raises ``ValueError`` for a name that no key and no part of a fan-out has.
+    """
     found: list[tuple[str, Entry]] = []
     for entry in entries:
         if entry.name.endswith(".json"):
             found.append((unescape_name(entry.name[:-5]), entry))
         elif entry.name.endswith(".d"):
             found.append((unescape_name(entry.name[:-2]), entry))
-        else:
+        elif entry.name in FAN_OUT_NAMES:
             found.extend(load_folder(read_tree(entry.oid), read_tree))
+        else:
+            raise ValueError(f"{entry.name!r} is not the name of a value")
     return found

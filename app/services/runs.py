@@ -142,6 +142,8 @@ def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scrib
     commit = repository.commit(journal.head)
     snapshot = repository.reader.snapshot(commit.tree)
     scribe = Scribe(journal, snapshot, task_id, time=commit.time)
+    if scribe.tree_at(snapshot) == commit.tree:
+        journal.sink.drain()  # it is all in the store: a run that is resumed writes what is new
     scribe.anchor = repository.anchor(commit).oid
     return scribe
 

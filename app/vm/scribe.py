@@ -40,6 +40,11 @@ class Scribe:
         limits: dict[str, int] = self.goal.get("limits", {})
         return limits
 
+    def tree_at(self, snapshot: Snapshot) -> bytes:
+        """The tree as we would write it for the commit that ``snapshot`` was read from."""
+        self._writer.set_record(snapshot.record)
+        return self._writer.tree(snapshot.control)
+
     def begin_task(self, record: Record, time: int, *, author: str | None) -> bytes:
         """The first commit: the goal."""
         self.time = time

@@ -44,6 +44,15 @@ def nap(seconds: float, context: ToolContext) -> str:
     return "rested"
 
 
+@tool(effect="read")
+def gate(context: ToolContext) -> str:
+    """Wait until there is a file called open."""
+    while not Path("open").exists():
+        context.cancellation.raise_if_requested()
+        context.cancellation.wait(0.02)
+    return "passed"
+
+
 @tool(effect="read", timeout=0.1)
 def hang() -> str:
     """Overrun."""

@@ -1,0 +1,79 @@
+"""The examples run, and what they answer is true of the files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import PROJECT, CommandLine
+
+EXAMPLES = PROJECT / "examples"
+
+
+@pytest.fixture
+def checkout(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.setenv("TOOLS_ROOT", str(PROJECT))
+    return cli
+
+
+@pytest.mark.parametrize("plan", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.name)
+def test_the_checker_finds_nothing_in_it(cli: CommandLine, plan: Path) -> None:
+    assert cli.json("verify", str(plan))["findings"] == []
+
+
+def longest_modules(root: Path) -> str:
+    """What the example should answer, worked out by Python from the same files."""
+    lines = {
+        path.relative_to(root).as_posix(): path.read_text().splitlines()
+        for path in sorted((root / "app").rglob("*.py"), key=lambda path: path.relative_to(root).as_posix())
+    }
+    by_length = sorted(lines, key=lambda name: len(lines[name]))
+    total = sum(map(len, lines.values()))
+    answer = f"The longest of {len(lines)} modules with {total} lines:"
+    for name in by_length[-5:][::-1]:
+        first = lines[name][0].replace('"""', "")
+        answer += f"\n\n{len(lines[name])}  {name}\n     {first}"
+    return answer
+
+
+def test_the_longest_modules_are_those_of_the_checkout(checkout: CommandLine) -> None:
+    plan = str(EXAMPLES / "longest_modules.json")
+    report = checkout.json("execute", "--goal", "Which modules are the longest?", "--plan", plan)
+    assert report["final_answer"] == longest_modules(PROJECT)
+    assert checkout.json("replay", report["task_id"])["identical"]
+
+
+def test_the_longest_modules_change_with_the_checkout(cli: CommandLine) -> None:
+    shutil.copytree(
+        PROJECT / "app" / "plan", cli.folder / "app", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (cli.folder / "app" / "huge.py").write_text('"""A huge one."""\n' + "x = 1\n" * 2_000)
+    plan = str(EXAMPLES / "longest_modules.json")
+    answer = cli.ok("execute", "--goal", "Which modules are the longest?", "--plan", plan, "--quiet")
+    assert answer == longest_modules(cli.folder) + "\n"
+    assert "2001  app/huge.py\n     A huge one." in answer
+
+
+def test_a_failure_is_handled(cli: CommandLine) -> None:
+    (cli.folder / "README.md").write_text("one\ntwo\n")
+    plan = str(EXAMPLES / "handled_failure.json")
+    report = cli.json("execute", "--goal", "Which files are there?", "--plan", plan)
+    answer = report["final_answer"]
+    assert answer["verdict"] == "3 of 4 are missing"
+    assert answer["found"] == [{"path": "README.md", "lines": 2}]
+    assert [each["path"] for each in answer["missing"]] == ["CHANGELOG.md", "pyproject.toml", "NOTES.md"]
+    assert all(each["path"] in each["why"] for each in answer["missing"])
+    kinds = [entry["kind"] for entry in cli.json("log", report["task_id"])]
+    assert "failure" not in kinds
+
+
+def test_where_nothing_fails_the_other_way_is_taken(cli: CommandLine) -> None:
+    plan = EXAMPLES / "handled_failure.json"
+    wanted = json.loads(plan.read_text())["steps"][0]["parameters"]["wanted"]
+    for name in wanted:
+        (cli.folder / name).write_text("here\n")
+    report = cli.json("execute", "--goal", "Which files are there?", "--plan", str(plan))
+    assert report["final_answer"]["verdict"] == "all are there"
+    assert report["final_answer"]["found"] == [{"path": name, "lines": 1} for name in wanted]
