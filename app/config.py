@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     max_value_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, description="largest value a variable or result may have"
     )
-    lease_seconds: float = Field(default=30.0, gt=0, description="how long a silent worker keeps its branch")
+    lease_seconds: float = Field(
+        default=30.0, gt=0, le=86_400, description="how long a silent worker keeps its branch"
+    )
     durability: Literal["group", "step"] = Field(
         default="group", description="group: flush by need; step: flush every commit"
     )

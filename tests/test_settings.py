@@ -79,6 +79,7 @@ def test_folders_of_tools_are_separated(monkeypatch: pytest.MonkeyPatch) -> None
         ("MAX_STEPS", "0"),
         ("MAX_SECONDS", ""),
         ("LEASE_SECONDS", "-1"),
+        ("LEASE_SECONDS", "inf"),
         ("HISTORY_BACKEND", "floppy"),
         ("DURABILITY", "never"),
         ("MAX_VALUE_BYTES", "1"),

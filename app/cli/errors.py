@@ -76,7 +76,7 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
         return error.message, error.hint
     if isinstance(error, click.ClickException):
         context = error.ctx if isinstance(error, click.UsageError) else None
-        hint = context.get_usage().removesuffix(".") if context is not None else None
+        hint = context.get_usage() if context is not None else None
         return error.format_message().removesuffix("."), hint
     if isinstance(error, Interrupted):
         return "interrupted", error.hint

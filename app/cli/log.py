@@ -11,7 +11,7 @@ import click
 
 from app.bootstrap import workplace
 from app.cli.groups import Command
-from app.cli.options import branch_option, emit_json, json_option, task_argument
+from app.cli.options import branch_option, emit_json, json_option, limit_type, task_argument
 from app.cli.screen import BAD, GOOD, ID, NAME, QUIET, WARN, Line, show
 from app.cli.texts import short_commit
 from app.history.commits import one_line
@@ -37,7 +37,7 @@ _MARKS: Final = {
 @click.command(cls=Command, examples=["3f2a91c4", "3f2a91c4 --branch try-2 --limit 5", "3f2a91c4 --records"])
 @task_argument
 @branch_option
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many; default: all.")
+@click.option("--limit", type=limit_type, metavar="N", help="At most so many; default: all.")
 @click.option("--records", is_flag=True, help="With each commit's record: inputs, outcome, times.")
 @json_option
 def log(task: str, branch: str | None, limit: int | None, records: bool, as_json: bool) -> None:

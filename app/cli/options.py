@@ -32,6 +32,7 @@ namespace_option = click.option(
     metavar="NAME",
     help="The namespace whose tools may be called; default: all tools.",
 )
+limit_type = click.IntRange(min=1, max=1_000_000_000)
 max_steps_option = click.option(
     "--max-steps", type=click.IntRange(min=1), metavar="N", help="How many steps the run may execute."
 )

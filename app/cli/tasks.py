@@ -9,7 +9,7 @@ import click
 
 from app.bootstrap import workplace
 from app.cli.groups import Command
-from app.cli.options import emit_json, json_option, task_argument
+from app.cli.options import emit_json, json_option, limit_type, task_argument
 from app.cli.screen import ID, NAME, QUIET, STATUS_STYLES, Line, Segment, show, table
 from app.cli.streams import is_terminal, note
 from app.cli.texts import moment, short_task
@@ -25,9 +25,7 @@ _GOAL_CHARACTERS = 100
 @click.option(
     "--status", metavar="STATUS", help="Only tasks with this status, as completed, failed, waiting."
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most so many."
-)
+@click.option("--limit", type=limit_type, default=50, show_default=True, metavar="N", help="At most so many.")
 @json_option
 def tasks(status: str | None, limit: int, as_json: bool) -> None:
     """List the tasks, newest first."""

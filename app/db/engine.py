@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from pathlib import Path
@@ -31,6 +32,10 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+
+# The pool logs with a traceback when Ctrl-C meets it giving a connection back. The interrupt is raised all the
+# same; where nobody set up logging, Python would write that to stderr.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 _SSL_TEXTS: Final = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_key_password")
 _SSL_FLAGS: Final = ("ssl_verify_cert", "ssl_verify_identity", "ssl_disabled")

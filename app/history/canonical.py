@@ -16,10 +16,15 @@ import orjson
 from app.errors import InvalidValue
 
 MAX_DEPTH: Final = 100
-"""Containers within containers. Deeper values are refused."""
+"""Lists and objects within each other that a value may have. Deeper ones are refused."""
+
+RECORD_DEPTH: Final = MAX_DEPTH + 4
+"""What holds values may have that many: a record, its field, a list of items, and one to spare."""
 
 MAX_INTEGER_DIGITS: Final = 4_300
 """As many as Python reads and prints."""
+
+TOO_DEEP: Final = f"a value nested deeper than {MAX_DEPTH} levels"
 
 _MAX_INTEGER: Final = 10**MAX_INTEGER_DIGITS
 _OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -27,14 +32,14 @@ _MIN_64: Final = -(2**63)
 _MAX_64: Final = 2**63 - 1
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, max_depth: int = MAX_DEPTH) -> bytes:
     """The canonical text of a JSON value. Raises ``InvalidValue`` for what JSON can't hold."""
     try:
-        if type(value) is str or _is_plain(value, 0):
+        if type(value) is str or _is_plain(value, max_depth):
             return orjson.dumps(value, None, _OPTIONS)
         return _reference(value)
     except (_Unholdable, orjson.JSONEncodeError, UnicodeEncodeError):
-        _refuse(value, "$", 0)
+        _refuse(value, "$", max_depth)
         raise
 
 
@@ -48,7 +53,7 @@ def _reference(value: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def _is_plain(value: Any, depth: int) -> bool:
+def _is_plain(value: Any, levels: int) -> bool:
     """Whether orjson spells the value as specified. Raises ``_Unholdable`` where nothing may spell it."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
@@ -57,19 +62,19 @@ def _is_plain(value: Any, depth: int) -> bool:
         return _MIN_64 <= value <= _MAX_64 or _is_large_integer(value)
     if kind is float:
         return _is_plain_float(value)
-    if depth >= MAX_DEPTH:
+    if levels <= 0:
         raise _Unholdable
     plain = True
     if kind is list:
         for item in value:
-            if type(item) is not str and not _is_plain(item, depth + 1):
+            if type(item) is not str and not _is_plain(item, levels - 1):
                 plain = False
         return plain
     if kind is dict:
         for key, item in value.items():
             if type(key) is not str:
                 raise _Unholdable
-            if type(item) is not str and not _is_plain(item, depth + 1):
+            if type(item) is not str and not _is_plain(item, levels - 1):
                 plain = False
         return plain
     raise _Unholdable
@@ -88,22 +93,22 @@ def _is_large_integer(value: int) -> bool:
     return False
 
 
-def _refuse(value: Any, path: str, depth: int) -> None:
+def _refuse(value: Any, path: str, levels: int) -> None:
     """Walk to the first thing that JSON can't hold and raise ``InvalidValue`` that says what and where."""
     kind = type(value)
     if kind not in (list, dict):
         _refuse_scalar(value, path)
-    elif depth >= MAX_DEPTH:
-        raise InvalidValue(f"a value nested deeper than {MAX_DEPTH} levels", path=path[:80] + "…")
+    elif levels <= 0:
+        raise InvalidValue(f"{TOO_DEEP} at {path[:80]}…")
     elif kind is list:
         for index, item in enumerate(value):
-            _refuse(item, f"{path}[{index}]", depth + 1)
+            _refuse(item, f"{path}[{index}]", levels - 1)
     else:
         for key, item in value.items():
             if type(key) is not str:
                 raise InvalidValue(f"an object key that is {type(key).__name__}, not text", path=path)
             _refuse_surrogates(key, f"{path} (a key)")
-            _refuse(item, f"{path}.{key}", depth + 1)
+            _refuse(item, f"{path}.{key}", levels - 1)
 
 
 def _refuse_scalar(value: Any, path: str) -> None:

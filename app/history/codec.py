@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from app.errors import InvalidValue
 from app.history.base import Kind
-from app.history.canonical import canonical
+from app.history.canonical import RECORD_DEPTH, canonical
 from app.history.lists import ListTree
-from app.history.names import escape_capitals, escape_name, fits_folder
+from app.history.names import escape_name, fits_folder, mask_capitals
 from app.history.trees import Entry, FanTree, ObjectSink, entry_line, sort_key, tree_bytes
 from app.history.values import Stored, store_long_item, store_value
 
@@ -120,14 +120,14 @@ class SnapshotWriter:
         inline = dict(record)
         entries: list[Entry] = []
         for name in WHOLE_FIELDS:
-            if name in inline and len(canonical(inline[name])) > INLINE_BYTES:
+            if name in inline and len(canonical(inline[name], RECORD_DEPTH)) > INLINE_BYTES:
                 entries.append(self._store_part(name, inline.pop(name)))
         for name in MEMBER_FIELDS:
             if inline.get(name):
                 inline[name], moved = self._split_members(inline[name])
                 if moved:
                     entries.append(Entry(name, True, self._sink.add(Kind.TREE, tree_bytes(moved))))
-        self._set_blob("record.json", canonical(inline))
+        self._set_blob("record.json", canonical(inline, RECORD_DEPTH))
         key = sort_key("record", True)
         if entries:
             self._top[key] = entry_line("record", True, self._sink.add(Kind.TREE, tree_bytes(entries)))
@@ -136,19 +136,19 @@ class SnapshotWriter:
 
     def _split_members(self, members: dict[str, Any]) -> tuple[dict[str, Any], list[Entry]]:
         """What stays in ``record.json``, and the entries for the rest."""
-        if len(canonical(members)) <= INLINE_BYTES or not fits_folder(members):
+        if len(canonical(members, RECORD_DEPTH)) <= INLINE_BYTES or not fits_folder(members):
             return members, []
         inline: dict[str, Any] = {}
         moved: list[Entry] = []
         for name, value in members.items():
-            if len(canonical(value)) > INLINE_BYTES:
+            if len(canonical(value, RECORD_DEPTH)) > INLINE_BYTES:
                 moved.append(self._store_part(escape_name(name), value))
             else:
                 inline[name] = value
         return inline, moved
 
     def _store_part(self, name: str, value: Any) -> Entry:
-        stored = store_value(value, self._sink)
+        stored = store_value(value, self._sink, max_depth=RECORD_DEPTH)
         self._known[id(value)] = (value, stored)
         return Entry(name + stored.suffix, stored.is_tree, stored.oid)
 
@@ -165,7 +165,7 @@ class SnapshotWriter:
 
 
 class VariableFolder:
-    """The folder ``vars/``. Names that differ in case alone have their capitals escaped."""
+    """The folder ``vars/``. Names that differ in case alone have their capitals masked."""
 
     def __init__(self) -> None:
         self._stored: dict[str, Stored] = {}
@@ -192,7 +192,7 @@ class VariableFolder:
 
     def _put(self, name: str, stored: Stored, *, has_twin: bool) -> None:
         self._stored[name] = stored
-        file_name = escape_capitals(escape_name(name)) if has_twin else escape_name(name)
+        file_name = mask_capitals(name) if has_twin else escape_name(name)
         self._folder.put(name, file_name + stored.suffix, stored.is_tree, stored.oid)
 
     def write(self, sink: ObjectSink) -> bytes:

@@ -11,7 +11,13 @@ from app.errors import DamagedHistory
 ENGINE: Final = "StackVM"
 _DOMAIN: Final = "localhost"
 _SIGNATURE: Final = re.compile(rb"(.*) <([^<>\n]*)> (-?\d+) ([+-]\d{4})\Z")
+_OBJECT_ID: Final = re.compile(rb"[0-9a-f]{40}\Z")
+_NUMBER: Final = re.compile(r"[0-9]{1,18}\Z")
 _SUBJECT_CHARS: Final = 120
+
+# Spelled out, as Python's own idea of what is printable changes with its version, and commit ids must not:
+# controls, spaces, line and paragraph separators, and what changes the direction of writing.
+_BLANK: Final = re.compile("[\\x00-\\x20\\x7f-\\xa0\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+")
 
 COMMIT_KINDS: Final = (
     "goal",
@@ -61,7 +67,7 @@ class Commit:
     def seq_no(self) -> int | None:
         """The step that was executed, where one was."""
         value = self.trailers.get("Step")
-        return int(value) if value is not None and value.isdigit() else None
+        return int(value) if value is not None and _NUMBER.match(value) else None
 
 
 def format_message(subject: str, trailers: dict[str, str]) -> str:
@@ -72,10 +78,9 @@ def format_message(subject: str, trailers: dict[str, str]) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Text on one line, without control characters, at most ``limit`` characters."""
-    flat = " ".join(text[: limit * 4].split()) if not text.isprintable() or "  " in text else text
-    flat = "".join(char for char in flat if char.isprintable()) if not flat.isprintable() else flat
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    """Text on one line, without white space at its ends or twice in a row, at most ``limit`` characters."""
+    line = _BLANK.sub(" ", text).strip(" ")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def signature(name: str) -> bytes:
@@ -107,17 +112,23 @@ def parse_commit(oid: bytes, data: bytes) -> Commit:
     for line in head.split(b"\n"):
         word, _, rest = line.partition(b" ")
         if word == b"tree":
-            tree = bytes.fromhex(rest.decode("ascii", "replace"))
+            tree = _object_id(oid, rest)
         elif word == b"parent":
-            parents.append(bytes.fromhex(rest.decode("ascii", "replace")))
+            parents.append(_object_id(oid, rest))
         elif word == b"author" and (match := _SIGNATURE.match(rest)):
             author = match[1].decode(errors="replace")
         elif word == b"committer" and (match := _SIGNATURE.match(rest)):
             time = int(match[3])
-    if len(tree) != 20:
+    if not tree:
         raise DamagedHistory(oid.hex(), "is a commit without a tree")
     message = body.decode(errors="replace")
     return Commit(oid, tree, tuple(parents), author, time, message, _trailers(message))
+
+
+def _object_id(commit: bytes, digits: bytes) -> bytes:
+    if not _OBJECT_ID.match(digits):
+        raise DamagedHistory(commit.hex(), "is a commit whose tree or parent is no id")
+    return bytes.fromhex(digits.decode())
 
 
 def _trailers(message: str) -> dict[str, str]:

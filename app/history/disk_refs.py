@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from app.errors import BranchMoved
+from app.errors import BranchMoved, StorageError
 from app.history.base import RefMove
 from app.history.disk import held_lock, replace_durably, sync_folder
 from app.history.git_locks import git_lock
@@ -78,7 +79,7 @@ class DiskRefs:
 
     def _redo(self) -> None:
         """Do what is left of the journal's moves; a ref that git moved since is left where it is."""
-        journal: dict[str, list[str | None]] = json.loads(self._journal.read_bytes())
+        journal: dict[str, list[str | None]] = _read_object(self._journal)
         with ExitStack() as held:
             self._lock_out_git(held, {name: _bytes(new) for name, (_, new) in journal.items()})
             self._files.put(
@@ -102,10 +103,9 @@ class DiskRefs:
 
     def _read_fences(self) -> dict[str, int]:
         try:
-            fences: dict[str, int] = json.loads(self._fences.read_bytes())
+            return _read_object(self._fences)
         except FileNotFoundError:
             return {}
-        return fences
 
     def _lock_out_git(self, held: ExitStack, changed: Mapping[str, bytes | None]) -> None:
         """Take the locks git takes for these moves, each ref's own and that of the packed refs."""
@@ -114,6 +114,20 @@ class DiskRefs:
             held.enter_context(git_lock(self._folder / name))
         if None in changed.values():
             held.enter_context(git_lock(self._folder / PACKED_REFS))
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """What a file of ours holds, which is always an object. Raises ``StorageError`` where it was damaged."""
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise StorageError(
+            f"history is damaged: {path} is no JSON object",
+            hint="check the refs with git, then remove the file while nothing runs",
+        )
+    return value
 
 
 def _hex(oid: bytes | None) -> str | None:

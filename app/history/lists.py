@@ -12,7 +12,7 @@ from operator import attrgetter, is_
 from typing import Any, Final, NamedTuple
 
 from app.history.base import Kind
-from app.history.canonical import canonical
+from app.history.canonical import MAX_DEPTH, canonical
 from app.history.trees import ObjectSink, entry_line
 
 LEAF_BYTES: Final = 4 * 1024
@@ -57,6 +57,7 @@ class ListTree:
         sink: ObjectSink,
         store_long_item: StoreLongItem,
         previous: ListTree | None = None,
+        max_depth: int = MAX_DEPTH,
     ) -> ListTree:
         """Pack the items that ``previous`` does not hold already. :meth:`write` then writes the inner nodes."""
         if previous is None:
@@ -64,10 +65,10 @@ class ListTree:
             start = 0
         else:
             tree, start = previous._take_over(value)
-        sizes = [len(canonical([item])) - 5 for item in value[len(tree._sizes) :]]
+        sizes = [len(canonical([item], max_depth)) - 5 for item in value[len(tree._sizes) :]]
         tree._sizes += sizes
         tree._total += sum(sizes)
-        tree._pack(start, sink, store_long_item)
+        tree._pack(start, sink, store_long_item, max_depth)
         return tree
 
     def _take_over(self, value: list[Any]) -> tuple[ListTree, int]:
@@ -81,14 +82,14 @@ class ListTree:
             kept
         ].start
 
-    def _pack(self, start: int, sink: ObjectSink, store_long_item: StoreLongItem) -> None:
+    def _pack(self, start: int, sink: ObjectSink, store_long_item: StoreLongItem, max_depth: int) -> None:
         """Fill leaves from item ``start`` to the end, greedily: a function of the items alone."""
         filled = 0
         for index in range(start, len(self.value)):
             size = self._sizes[index]
             long = store_long_item(self.value[index], sink) if size > LEAF_BYTES else None
             if index > start and (long is not None or filled + size > LEAF_BYTES):
-                self._close_leaf(start, index, sink)
+                self._close_leaf(start, index, sink, max_depth)
                 start, filled = index, 0
             if long is not None:
                 self._leaves.append(Leaf(index, True, long))
@@ -96,10 +97,12 @@ class ListTree:
             else:
                 filled += size
         if start < len(self.value):
-            self._close_leaf(start, len(self.value), sink)
+            self._close_leaf(start, len(self.value), sink, max_depth)
 
-    def _close_leaf(self, start: int, end: int, sink: ObjectSink) -> None:
-        self._leaves.append(Leaf(start, False, sink.add(Kind.BLOB, canonical(self.value[start:end]))))
+    def _close_leaf(self, start: int, end: int, sink: ObjectSink, max_depth: int) -> None:
+        self._leaves.append(
+            Leaf(start, False, sink.add(Kind.BLOB, canonical(self.value[start:end], max_depth)))
+        )
 
     def write(self, sink: ObjectSink) -> bytes:
         """Write the inner nodes that are not known yet; gives the id of the root."""

@@ -30,24 +30,33 @@ def escape_name(name: str) -> str:
     return "".join(parts).encode("latin-1").decode()
 
 
-def escape_capitals(name: str) -> str:
-    """An escaped name without capitals: for a key that differs from another in case alone."""
-    return "".join(f"%{ord(char):02x}" if "A" <= char <= "Z" else char for char in name)
+def mask_capitals(name: str) -> str:
+    """The file name of a variable that differs from another in case alone: lower case, and which were capitals.
+
+    The mask is a hexadecimal number; its lowest bit is the first character. Never longer than 162 bytes.
+    """
+    mask = sum(1 << place for place, char in enumerate(name) if "A" <= char <= "Z")
+    return f"{name.lower()}%={mask:x}" if mask else escape_name(name)
 
 
 def unescape_name(escaped: str) -> str:
-    """The key that :func:`escape_name` or :func:`escape_capitals` was given."""
+    """The key that :func:`escape_name` or :func:`mask_capitals` was given. Raises ``ValueError`` for others."""
     if "%" not in escaped:
         return escaped
     if escaped == "%":
         return ""
+    name, masked, mask = escaped.rpartition("%=")
+    if masked:
+        bits = int(mask, 16)
+        return "".join(char.upper() if bits >> place & 1 else char for place, char in enumerate(name))
     raw = re.sub(rb"%([0-9a-f]{2})", lambda match: bytes((int(match[1], 16),)), escaped.encode())
     return raw.decode()
 
 
 def fold(name: str) -> str:
     """What a file system that ignores case and normalises text makes of a name."""
-    return unicodedata.normalize("NFC", name).casefold()
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", folded)
 
 
 def fits_folder(keys: Iterable[str]) -> bool:

@@ -50,7 +50,7 @@ class SnapshotReader:
             return kind()
         value = self.value(entries[name])
         if not isinstance(value, kind):
-            raise DamagedHistory(entries[name].oid.hex(), f"holds no {kind.__name__}, as {name} has to")
+            raise DamagedHistory(entries[name].oid.hex(), f"is not what {name} has to hold")
         return value
 
     def _read_plan(self, entries: dict[str, Entry]) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from app.errors import InvalidValue
 from app.history.base import Kind
-from app.history.canonical import canonical, parse_canonical
+from app.history.canonical import MAX_DEPTH, canonical, parse_canonical
 from app.history.lists import ListTree
+from app.history.measure import too_large, trouble_with
 from app.history.names import escape_name, fits_folder, unescape_name
 from app.history.trees import Entry, FanTree, ObjectSink
 
@@ -51,7 +52,11 @@ class Stored(NamedTuple):
 
 
 def store_value(
-    value: Any, sink: ObjectSink, previous: Stored | None = None, limit: int | None = None
+    value: Any,
+    sink: ObjectSink,
+    previous: Stored | None = None,
+    limit: int | None = None,
+    max_depth: int = MAX_DEPTH,
 ) -> Stored:
     """Encode a value. ``previous`` is the earlier version it may share parts with.
 
@@ -59,16 +64,18 @@ def store_value(
     """
     shape = previous.shape if previous is not None else None
     if type(value) is list and isinstance(shape, ListTree):
-        grown = ListTree.build(value, sink, store_long_item, shape)
+        grown = ListTree.build(value, sink, store_long_item, shape, max_depth)
         _check_size(grown.size, limit)
         if grown.size > LONG_ABOVE:
             return Stored(True, grown.write(sink), grown.size, grown)
-    text = canonical(value)
+    if limit is not None and (trouble := trouble_with(value, limit)):
+        raise InvalidValue(trouble)
+    text = canonical(value, max_depth)
     size = len(text)
     _check_size(size, limit)
     if size > LONG_ABOVE:
         if type(value) is list:
-            tree = ListTree.build(value, sink, store_long_item)
+            tree = ListTree.build(value, sink, store_long_item, None, max_depth)
             return Stored(True, tree.write(sink), size, tree)
         if type(value) is dict and fits_folder(value):
             return _store_object(value, size, sink, shape if isinstance(shape, ObjectTree) else None)
@@ -97,7 +104,7 @@ def store_long_item(item: Any, sink: ObjectSink) -> bytes | None:
 
 def _check_size(size: int, limit: int | None) -> None:
     if limit is not None and size > limit:
-        raise InvalidValue(f"limit reached: value size: {size:,} bytes, at most {limit:,} are allowed")
+        raise InvalidValue(too_large(size, limit))
 
 
 ReadTree = Callable[[bytes], list[Entry]]

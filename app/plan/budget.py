@@ -19,12 +19,12 @@ ITEM: Final = 8
 
 
 class Budget:
-    """What is left of :data:`WORK_LIMIT`."""
+    """What is left of ``units``."""
 
     __slots__ = ("left",)
 
-    def __init__(self) -> None:
-        self.left = WORK_LIMIT
+    def __init__(self, units: int = WORK_LIMIT) -> None:
+        self.left = units
 
     def spend(self, units: int) -> None:
         """Count ``units``. Raises ``ExpressionFailed`` where they are not left."""

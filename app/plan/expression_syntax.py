@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from app.plan.expression_functions import Function
 from app.plan.expression_tokens import ExpressionSyntaxError, source_of
@@ -58,16 +58,27 @@ class _Checker(ast.NodeTransformer):
         self.reads: set[str] = set()
         self.depth = 0
 
-    def visit(self, node: ast.AST) -> ast.expr:
+    def visit(self, node: ast.AST) -> Any:
         if type(node) not in _ALLOWED:
             name, hint = _REFUSED.get(type(node), (type(node).__name__, _HINT))
             self._refuse(f"{name} is not available", hint)
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self._refuse("nested too deeply", f"at most {MAX_DEPTH} operations may be nested or chained")
-        result: ast.expr = super().visit(node)
+        # Without fields it is an operator, half of all nodes: there is nothing in it to visit.
+        result: Any = super().visit(node) if node._fields else node
         self.depth -= 1
         return result
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """As the base class does it, without a thought for nodes that go or multiply: here none does."""
+        for name in node._fields:
+            part = getattr(node, name)
+            if isinstance(part, ast.AST):
+                setattr(node, name, self.visit(part))
+            elif type(part) is list:
+                part[:] = [self.visit(each) for each in part]
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in _CONSTANTS:

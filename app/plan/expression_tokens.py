@@ -82,12 +82,13 @@ class _Scan:
         position = 0
         if not self.text.strip():
             self._refuse("nothing is there", "write a value, such as a + 1")
-        while position < len(self.text):
-            match = _TOKEN.match(self.text, position)
-            if match is None:
+        for match in _TOKEN.finditer(self.text):
+            if match.start() != position:
                 self._refuse_character(position)
             pieces.append(self._piece(match))
             position = match.end()
+        if position != len(self.text):
+            self._refuse_character(position)
         if self.brackets:
             self._refuse(f"{self.brackets[-1]!r} is not closed", "each bracket needs its partner")
         return "".join(pieces).strip()

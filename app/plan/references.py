@@ -189,7 +189,7 @@ def _read_expression(text: str, start: int) -> tuple[Evaluated, int]:
                 compile_expression(text[start + 3 : token.start()].strip()), text[start:end]
             ), end
     raise TemplateSyntaxError(
-        text, start, "expression is not closed", f"it ends with }}}} within {MAX_TEXT} characters"
+        text, start, f"expression is not closed within {MAX_TEXT:,} characters", "it ends with }}"
     )
 
 

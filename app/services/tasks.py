@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.db.base import TaskRow
-from app.errors import Conflict, InputError, PlanRejected
-from app.history.base import Store
+from app.errors import Conflict, InputError, PlanRejected, StorageError
+from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
 from app.history.journal import Journal
@@ -153,20 +153,31 @@ def task_document(row: TaskRow) -> dict[str, Any]:
 @contextmanager
 def open_repository(workplace: Workplace, task: TaskRow) -> Iterator[Repository]:
     """The task's repository, closed at the end of the block."""
-    store = workplace.stores[task.store].open(task.id)
+    store = _histories(workplace, task).open(task.id)
     try:
         yield Repository(store)
     finally:
         store.close()
 
 
+def _histories(workplace: Workplace, task: TaskRow) -> StoreFactory:
+    factory = workplace.stores.get(task.store)
+    if factory is None:
+        raise StorageError(
+            f"the history of task {task.id} is in {task.store!r}, which this version doesn't know",
+            hint="one of " + ", ".join(workplace.stores),
+        )
+    return factory
+
+
 def delete_task(workplace: Workplace, task: TaskRow) -> None:
     """Remove the task with its history and everything known of it. Raises ``Conflict`` while it runs."""
     for branch in workplace.tasks.branches(task.id):
         refuse_running(workplace, task, branch.name)
+    histories = _histories(workplace, task)
     workplace.tasks.delete(task.id)
     workplace.ledger(task.id).drop()
-    workplace.stores[task.store].delete(task.id)
+    histories.delete(task.id)
 
 
 def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError
-from app.history.canonical import canonical
+from app.history.canonical import RECORD_DEPTH, canonical
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
@@ -128,7 +128,7 @@ def _record(
 
 def _earlier_result(repository: Repository, waiting: Waiting) -> tuple[str, Json]:
     """The newest result of the same tool with the same inputs, on any branch of the task."""
-    asked = canonical(dict(waiting.inputs))
+    asked = canonical(dict(waiting.inputs), RECORD_DEPTH)
     seen: set[bytes] = set()
     found: list[tuple[int, str, Json]] = []
     for head in repository.branches().values():
@@ -140,7 +140,7 @@ def _earlier_result(repository: Repository, waiting: Waiting) -> tuple[str, Json
                 continue
             record = repository.reader.record(commit.tree)
             for inputs, value in recorded_answers(record):
-                if canonical(inputs) == asked:
+                if canonical(inputs, RECORD_DEPTH) == asked:
                     found.append((commit.time, commit.id, value))
     if not found:
         raise Conflict(

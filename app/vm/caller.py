@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from app.db.base import Attempt, AttemptState, Ledger
-from app.history.canonical import canonical
+from app.history.canonical import RECORD_DEPTH, canonical
 from app.plan.model import Json, Retry
 from app.tools.base import Tool
 from app.vm.calls import Call, CallError, CallState, Outcome
@@ -210,4 +210,4 @@ class AttemptKeeper:
 
 def inputs_hash(tool: Tool, inputs: Mapping[str, Json]) -> str:
     """What a call asks, as a hash: tool, version and resolved inputs."""
-    return sha256(canonical([tool.name, tool.version, dict(inputs)])).hexdigest()
+    return sha256(canonical([tool.name, tool.version, dict(inputs)], RECORD_DEPTH)).hexdigest()

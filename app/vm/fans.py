@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Final
 
-from app.history.canonical import canonical
+from app.history.canonical import RECORD_DEPTH, canonical
 from app.tools.base import Tool
 from app.vm.caller import Caller, Request, inputs_hash
 from app.vm.calls import Call, CallError, Outcome
@@ -124,7 +124,7 @@ class Fan:
     def _hash(self, item: int) -> str:
         """What the item is asked. The shared inputs, which may be large, are hashed once."""
         own = {name: column[item] for name, column in self._effect.columns.items()}
-        return sha256(canonical([self._shared_hash, own])).hexdigest()
+        return sha256(canonical([self._shared_hash, own], RECORD_DEPTH)).hexdigest()
 
 
 def dump_outcome(outcome: Outcome) -> bytes:

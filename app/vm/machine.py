@@ -84,7 +84,7 @@ class Machine:
         if state.pc is None:
             # A plan without steps: there is nothing to do, and that is done.
             raise AssertionError("a running state has a next step")
-        request = self._interpreter.begin(state)
+        request = scribe.begin(self._interpreter)
         if isinstance(request, Transition):
             record = plain_record(self._interpreter.instruction(state.pc).step)
             transition = request

@@ -111,7 +111,7 @@ class Replay:
             state.status = RUNNING
         if record.get("seq_no") != state.pc:
             raise _Diverged(f"step {record.get('seq_no')} was recorded where step {state.pc} follows")
-        request = self._interpreter.begin(state)
+        request = scribe.begin(self._interpreter)
         if isinstance(request, Transition):
             record, transition = plain_record(self._interpreter.instruction(state.pc).step), request
         else:

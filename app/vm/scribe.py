@@ -6,16 +6,22 @@ The machine and replay share it, so that a commit follows from its parent, its p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.errors import InvalidValue
+from app.history.canonical import MAX_DEPTH
 from app.history.codec import Snapshot, SnapshotWriter
 from app.history.commits import TRANSPARENT_KINDS, format_message, one_line
 from app.history.journal import Journal
+from app.history.measure import trouble_with
 from app.plan.model import Json, Plan
+from app.vm.effects import CallNeeded, Effect, FanNeeded
 from app.vm.interpreter import Interpreter
 from app.vm.records import Record
 from app.vm.state import CANCELLED, FAILED, State, StepFailure, Transition
+
+_COLUMN_FACTOR: Final = 4
+"""How many times the limit of a value the arguments of all items of a ``for_each`` may have together."""
 
 
 class Scribe:
@@ -60,6 +66,29 @@ class Scribe:
         return self._commit(
             "plan", f"plan: {count} {'step' if count == 1 else 'steps'}", record, author=author
         )
+
+    def begin(self, interpreter: Interpreter) -> Transition | Effect:
+        """Start the next step. Inputs that no record could hold are that step's error, before any call."""
+        request = interpreter.begin(self.state)
+        if isinstance(request, CallNeeded | FanNeeded):
+            trouble = self._trouble_with_inputs(request)
+            if trouble is not None:
+                return interpreter.fail(self.state, trouble)
+        return request
+
+    def _trouble_with_inputs(self, effect: CallNeeded | FanNeeded) -> str | None:
+        limit = self.limits.get("value_bytes")
+        if limit is None:
+            return None
+        shared = effect.inputs if isinstance(effect, CallNeeded) else effect.shared
+        columns = effect.columns if isinstance(effect, FanNeeded) else {}
+        for name, value in shared.items():
+            if trouble := trouble_with(value, limit):
+                return f"argument {name!r}: {trouble}"
+        for name, column in columns.items():
+            if trouble := trouble_with(list(column), _COLUMN_FACTOR * limit, MAX_DEPTH + 1):
+                return f"argument {name!r} of all items: {trouble}"
+        return None
 
     def step(
         self, interpreter: Interpreter, transition: Transition, record: Record

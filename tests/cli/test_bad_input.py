@@ -144,6 +144,8 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     ),
     "an unknown command": (["excute"], "error: there is no command 'excute'; did you mean 'execute'?"),
     "an unknown option": (["tasks", "--sttus", "failed"], "error: No such option '--sttus'"),
+    "more tasks than there can be": (["tasks", "--limit", "9" * 30], "error: Invalid value for '--limit'"),
+    "more commits than there can be": (["log", "x", "--limit", "9" * 30], "error: Invalid value for '--limit'"),
     "an unknown status": (["tasks", "--status", "done"], "error: there is no status 'done'"),
     "a task that is not there": (["show", "12345678"], "error: no task '12345678'"),
     "no task": (["show"], "error: Missing argument 'TASK'"),
@@ -172,6 +174,10 @@ def test_wrong_usage_is_one_line_and_a_hint(cli: CommandLine, name: str) -> None
     document = cli.json(*arguments, code=USAGE)
     assert set(document) == {"error"}
     assert document["error"].keys() >= {"type", "message", "hint"}
+
+
+def test_the_usage_in_a_hint_is_whole(cli: CommandLine) -> None:
+    assert error_lines(cli.run("excute"))[1].endswith("COMMAND [ARGS]...")
 
 
 def test_a_name_that_is_taken_is_refused(cli: CommandLine) -> None:

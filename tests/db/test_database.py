@@ -221,3 +221,22 @@ def test_nothing_waits_forever_for_a_connection(sqlite: Database) -> None:
     with narrow.read(), pytest.raises(StorageError, match="no connection in time"):
         names(narrow)
     narrow.close()
+
+
+def test_ctrl_c_while_a_connection_is_given_back_writes_no_traceback(tmp_path: Path) -> None:
+    program = f"""
+from app.db.session import open_database
+database = open_database("sqlite:///{tmp_path}/test.db")
+def interrupted(connection):
+    raise KeyboardInterrupt
+try:
+    with database.read_cursor():
+        database.engine.dialect.do_rollback = interrupted
+except KeyboardInterrupt:
+    del database.engine.dialect.do_rollback
+    print("interrupted")
+"""
+    command = [sys.executable, "-c", program]
+    folder = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")

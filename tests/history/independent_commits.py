@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from hashlib import sha1
 from typing import Any
@@ -13,9 +12,19 @@ import independent_format as fmt
 _PART_BYTES = 1_024
 
 
-_SPACES = frozenset(
-    map(chr, [*range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)])
-) | frozenset("\u2028\u2029\u202f\u205f\u3000")
+_BLANKS = frozenset(
+    map(
+        chr,
+        [
+            *range(0x21),
+            *range(0x7F, 0xA1),
+            0x200E,
+            0x200F,
+            *range(0x2028, 0x202F),
+            *range(0x2066, 0x206A),
+        ],
+    )
+)
 
 
 def record_folder(record: Mapping[str, Any]) -> tuple[dict[str, Any], fmt.Folder]:
@@ -65,15 +74,9 @@ def commit_folder(
 
 def one_line(text: str, limit: int) -> str:
     """Text on one line of ``limit`` characters."""
-    if "  " in text or not all(map(_printable, text)):
-        text = "".join(" " if char in _SPACES else char for char in text[: 4 * limit])
-        text = " ".join(word for word in text.split(" ") if word)
-        text = "".join(filter(_printable, text))
+    text = "".join(" " if char in _BLANKS else char for char in text)
+    text = " ".join(word for word in text.split(" ") if word)
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _printable(char: str) -> bool:
-    return char == " " or unicodedata.category(char)[0] not in "CZ"
 
 
 def signature(name: str) -> str:

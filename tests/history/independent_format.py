@@ -90,21 +90,20 @@ def _float(number: float) -> str:
 # File names
 
 
-def escape(key: str, *, capitals: bool = False) -> str:
-    """The name of a key, without its suffix. ``capitals``: those are escaped too."""
+def escape(key: str) -> str:
+    """The name of a key, without its suffix."""
     if not key:
         return "%"
     device = _DEVICE.fullmatch(key) is not None
     return "".join(
-        _percent(char) if _stumbles(char, place == 0, device, capitals) else char
-        for place, char in enumerate(key)
+        _percent(char) if _stumbles(char, place == 0, device) else char for place, char in enumerate(key)
     )
 
 
-def _stumbles(char: str, first: bool, device: bool, capitals: bool) -> bool:
+def _stumbles(char: str, first: bool, device: bool) -> bool:
     if char < " " or char == "\x7f" or char in '%/\\:*?"<>|@`':
         return True
-    return (first and (device or char in ". ")) or (capitals and "A" <= char <= "Z")
+    return first and (device or char in ". ")
 
 
 def _percent(char: str) -> str:
@@ -112,14 +111,19 @@ def _percent(char: str) -> str:
 
 
 def names_of_variables(keys: Sequence[str]) -> dict[str, str]:
-    """The names of variables: those equal but for case are escaped further."""
+    """The names of variables: of those equal but for case, the ones with capitals are masked."""
     lower = [key.lower() for key in keys]
-    return {key: escape(key, capitals=lower.count(key.lower()) > 1) for key in keys}
+    return {key: _masked(key) if lower.count(key.lower()) > 1 else escape(key) for key in keys}
+
+
+def _masked(key: str) -> str:
+    capitals = "".join("1" if "A" <= char <= "Z" else "0" for char in reversed(key))
+    return escape(key) if "1" not in capitals else f"{key.lower()}%={int(capitals, 2):x}"
 
 
 def fit(keys: Sequence[str]) -> bool:
     """Whether an object's keys can be file names."""
-    folded = {unicodedata.normalize("NFC", key).casefold() for key in keys}
+    folded = {unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).casefold()) for key in keys}
     return len(folded) == len(keys) and all(len(escape(key).encode()) <= NAME_BYTES for key in keys)
 
 

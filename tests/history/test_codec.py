@@ -95,6 +95,19 @@ def test_names_that_differ_in_case_alone_can_be_checked_out_side_by_side() -> No
     assert reader.snapshot(tree).variables == {"name": 1, "Name": 2, "NAME": 3, "con": 4, "CON": 5}
 
 
+def test_long_names_of_capitals_are_still_file_names() -> None:
+    sink = ObjectSink()
+    writer = SnapshotWriter(sink)
+    variables = {"A" * 128: 1, "a" * 128: 2, "A" * 127 + "a": 3}
+    writer.set_variables(variables)
+    tree = writer.tree(CONTROL)
+    store = MemoryStoreFactory().create("t")
+    store.write(sink.drain())
+    reader = SnapshotReader(store)
+    assert all(len(entry.name) <= 205 for entry in reader.read_tree(reader.top(tree)["vars"].oid))
+    assert reader.snapshot(tree).variables == variables
+
+
 def test_a_large_result_is_one_object_with_the_variable_it_became() -> None:
     large = "x" * (INLINE_BYTES + 10)
     sink = ObjectSink()

@@ -117,6 +117,18 @@ def test_a_ref_file_without_an_id_is_named(store: GitStore) -> None:
         store.refs()
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\0\0\0\0\0\0\0", b"[1]", b'{"refs/\xff": 1}'])
+def test_a_damaged_file_of_ours_is_named(store: GitStore, content: bytes) -> None:
+    write_line(store, MAIN, 1)
+    for name in ("fences.json", "moves.json"):
+        path = store.folder / "stackvm" / name
+        path.write_bytes(content)
+        with pytest.raises(StorageError, match=name):
+            store.raise_fence(MAIN, 2)
+        path.unlink()
+    store.raise_fence(MAIN, 2)
+
+
 # the disk says no
 
 

@@ -238,8 +238,7 @@ lines = st.text(
 )
 
 
-@given(lines, lines, st.sampled_from([None, "", "A <b@c>, D.", " . ", "Jörg 1", "x" * 150]), st.booleans())
-def test_commits_agree(line: str, tool: str, author: str | None, first: bool) -> None:
+def assert_commits_agree(line: str, tool: str, author: str | None, first: bool) -> None:
     record = {"kind": "step", "seq_no": 7, "tool": tool}
     trailers = {"Kind": "step", "Step": "7", **({"Tool": tool} if tool else {}), "Task": TASK}
     parents = () if first else (b"\2" * 20,)
@@ -249,6 +248,16 @@ def test_commits_agree(line: str, tool: str, author: str | None, first: bool) ->
         "01" * 20, parent, "StackVM" if author is None else author, 1_700_000_000, line, record, TASK
     )
     assert ours == theirs
+
+
+@given(lines, lines, st.sampled_from([None, "", "A <b@c>, D.", " . ", "Jörg 1", "x" * 150]), st.booleans())
+def test_commits_agree(line: str, tool: str, author: str | None, first: bool) -> None:
+    assert_commits_agree(line, tool, author, first)
+
+
+@pytest.mark.parametrize("length", [99, 100, 101, 119, 120, 121, 199, 200, 201])
+def test_commits_with_long_texts_agree(length: int) -> None:
+    assert_commits_agree("ä" * length, "ö" * length, "ü" * length, True)
 
 
 @given(lines, st.integers(2, 200))

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.errors import (
     LeaseHeld,
     NotFound,
     PlanRejected,
+    StorageError,
 )
 from app.services.branches import delete_branch, fork_branch, list_branches
 from app.services.diffs import diff_revisions
@@ -313,3 +315,12 @@ def test_deleting_a_task_leaves_nothing_behind(place: Workplace) -> None:
         find_task(place, task.id)
     with pytest.raises(NotFound):
         place.stores[task.store].open(task.id)
+
+
+def test_a_history_of_an_unknown_kind_is_one_clear_error(place: Workplace) -> None:
+    task = submit(place)
+    elsewhere = replace(task, store="tape")
+    for act in (list_branches, delete_task):
+        with pytest.raises(StorageError, match="'tape'"):
+            act(place, elsewhere)
+    assert find_task(place, task.id) == task

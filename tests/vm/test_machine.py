@@ -193,6 +193,55 @@ def test_a_result_that_json_or_the_limit_cannot_hold_is_the_steps_error(value: o
     assert rig.replay().divergence is None
 
 
+def nested(levels: int) -> Any:
+    value: Any = "core"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(("levels", "failing"), [(99, None), (100, 3), (101, 1)])
+def test_deep_values_are_kept_or_are_the_steps_error(levels: int, failing: int | None) -> None:
+    """A hundred levels are the most; the list ``all`` adds one."""
+    rig = Rig(
+        [
+            assign(0, deep=nested(90)),
+            assign(1, deep="${{ " + "[" * (levels - 90) + "deep" + "]" * (levels - 90) + " }}"),
+            call(2, "look", "seen", {"value": "${deep}"}),
+            call(3, "look", "all", {"value": "${item}"}, for_each=["${deep}"]),
+            call(4, "look", "more", {"value": ["${deep}"]}),
+        ],
+        [look],
+    )
+    rig.run()
+    error = rig.state().error
+    assert (error["step"] if error is not None else None) == failing
+    assert error is None or "deeper than 100 levels" in error["message"]
+    assert rig.replay().divergence is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        assign(1, b=["${a}"] * 1000),
+        assign(1, b="${{ [" + ", ".join(["a"] * 1000) + "] }}"),
+        call(1, "look", None, {"value": {"k": ["${a}"] * 1000}}),
+        call(1, "look", None, {"value": ["${a}", "${item}"]}, for_each=list(range(1000))),
+        call(1, "look", None, {"value": "${a}${item}"}, for_each=list(range(1000))),
+    ],
+    ids=["template", "expression", "argument", "items", "texts of items"],
+)
+def test_a_value_that_multiplies_is_refused_before_it_is_written(step: dict[str, Any]) -> None:
+    rig = Rig([assign(0, a="${{ 'x' * 900000 }}"), step], [look])
+    begun = time.process_time()
+    rig.run()
+    assert time.process_time() - begun < 2
+    error = rig.state().error
+    assert error is not None
+    assert "limit" in error["message"]
+    assert rig.replay().divergence is None
+
+
 def test_an_error_can_be_continued_or_lead_elsewhere() -> None:
     rig = Rig(
         [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.errors import ReferenceFailed, StepError, ToolFailed
+from app.plan.budget import WORK_LIMIT, Budget
+from app.plan.dataflow import ITEM_NAMES
 from app.plan.model import Calling, Json, Step
 from app.plan.parse import JsonTextError, find_json_object
 from app.plan.references import Template, compile_template
@@ -14,7 +16,8 @@ from app.vm.effects import CallNeeded, Effect, FanNeeded, FanOutcome, Outcome
 from app.vm.instructions.base import Instruction
 from app.vm.state import State, StepFailure, Transition
 
-ITEM_NAMES = frozenset({"item", "index"})
+_FAN_WORK: Final = 16 * WORK_LIMIT
+"""What resolving the arguments of all items together may cost."""
 
 
 class CallingInstruction(Instruction):
@@ -51,10 +54,10 @@ class CallingInstruction(Instruction):
         each = {name: template for name, template in self._params.items() if name not in shared}
         columns: dict[str, list[Json]] = {name: [] for name in each}
         broken: dict[int, str] = {}
+        budget = Budget(_FAN_WORK)
         for index, item in enumerate(items):
-            self._resolve_item(
-                each, ChainMap({"item": item, "index": index}, variables), index, columns, broken
-            )
+            scope = ChainMap({"item": item, "index": index}, variables)
+            self._resolve_item(each, scope, index, columns, broken, budget)
         return FanNeeded(
             self.seq_no,
             visit,
@@ -76,10 +79,11 @@ class CallingInstruction(Instruction):
         index: int,
         columns: dict[str, list[Json]],
         broken: dict[int, str],
+        budget: Budget,
     ) -> None:
         for name, template in each.items():
             try:
-                columns[name].append(template.resolve(scope))
+                columns[name].append(template.resolve(scope, budget))
             except StepError as error:
                 columns[name].append(None)
                 broken.setdefault(index, str(error))
