@@ -30,7 +30,7 @@ from benchmarks.mariadb import mariadb
 from benchmarks.processes import help_text, importing
 from benchmarks.raw import raw_commit_seconds, settled_commit_seconds
 from benchmarks.report import machine, print_table
-from benchmarks.samples import RawCommits
+from benchmarks.samples import RAW_COMMITS, RawCommits
 
 WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "a-1000": partial(sqlite_runs, steps=1_000),
@@ -49,7 +49,6 @@ WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
 }
 """What ``--only`` names."""
 
-_RAW_COMMITS: Final = 1_000
 _WIDTH: Final = 120
 
 
@@ -94,7 +93,7 @@ def _raw_figure(bench: Bench, meaning: str, measure: RawCommits) -> Figure:
     values = []
     for _ in range(bench.runs):
         with scratch_folder(bench.folder) as folder:
-            values.append(1000 * measure(folder, bench.size(_RAW_COMMITS)))
+            values.append(1000 * measure(folder, bench.size(RAW_COMMITS)))
     return Figure("raw SQLite commit", meaning, values, "ms")
 
 

@@ -18,8 +18,8 @@ _LOG_FULL: Final = 1_200
 def raw_commit_seconds(folder: Path, count: int) -> float:
     """Seconds one commit takes, over ``count`` of them on a new database (WAL, ``synchronous=FULL``).
 
-    As many as the workload has steps and on a new file as the workload's: a log that still grows costs more a
-    commit than one that is written over, and a run begins with a new one.
+    A log that still grows costs more a commit than one that is written over (:func:`settled_commit_seconds`). A run
+    begins with a new one, so this is the unit.
     """
     with closing(_new_table(folder)) as connection:
         return _commit_seconds(connection, count)

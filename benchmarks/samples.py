@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.disk import scratch_folder
 from benchmarks.figures import Bench
@@ -16,7 +16,10 @@ from benchmarks.runs import RunMeasure, machine_step_seconds, measure_run, watch
 from benchmarks.workloads import Steps
 
 RawCommits = Callable[[Path, int], float]
-"""Seconds one raw commit takes, in a folder, over as many as there are steps."""
+"""Seconds one raw commit takes, in a folder, over so many of them."""
+
+RAW_COMMITS: Final = 1_000
+"""How many make the unit, whatever the workload's length."""
 
 
 class Samples:
@@ -28,14 +31,12 @@ class Samples:
         plan: Steps,
         *,
         raw: RawCommits = raw_commit_seconds,
-        executed: int | None = None,
         **place: Any,
     ) -> None:
         self._bench = bench
         self._plan = plan
         self._place = place
         self._raw = raw
-        self._steps = executed or len(plan)
         self.measures: list[RunMeasure] = []
         self.ratios: list[float] = []
         before = self._unit()
@@ -46,6 +47,10 @@ class Samples:
             self.measures.append(measure)
             self.ratios.append(measure.step_seconds / ((before + after) / 2))
             before = after
+
+    @property
+    def microseconds(self) -> list[float]:
+        return [1e6 * measure.step_seconds for measure in self.measures]
 
     @property
     def disk_bytes(self) -> list[float]:
@@ -74,7 +79,7 @@ class Samples:
 
     def _unit(self) -> float:
         with scratch_folder(self._bench.folder) as folder:
-            return self._raw(folder, self._steps)
+            return self._raw(folder, self._bench.size(RAW_COMMITS))
 
 
 @contextmanager

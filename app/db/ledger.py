@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select, update
 
 from app.db.base import Attempt, AttemptState
 from app.db.models import attempts, effects
@@ -41,7 +41,9 @@ class SqlLedger:
         self._change(update(attempts).where(*one).values(state=state, error=storable_or_none(error)))
 
     def attempts(self, key: str) -> list[Attempt]:
-        found = self._attempts(_select_attempts(self._task_id, attempts.c.key == key))
+        with self._database.read_cursor() as cursor:
+            cursor.execute(self._attempts_sql, (self._task_id, key))
+            found = [Attempt(*row) for row in cursor.fetchall()]
         return sorted(found, key=lambda attempt: attempt.number)
 
     def branch_attempts(self, branch: str) -> list[Attempt]:
@@ -83,6 +85,11 @@ class SqlLedger:
     @cached_property
     def _begin_sql(self) -> str:
         return self._database.prepare(insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE)
+
+    @cached_property
+    def _attempts_sql(self) -> str:
+        one = (attempts.c.task_id == bindparam("task_id"), attempts.c.key == bindparam("key"))
+        return self._database.prepare(select(*_ATTEMPT_COLUMNS).where(*one), "task_id", "key")
 
     @cached_property
     def _save_sql(self) -> str:

@@ -92,10 +92,16 @@ class SqlJournal:
         with self._database.write_cursor() as cursor:
             cursor.execute(self._sql.journal_rows_locked, (self._repository,))
             rows = cursor.fetchall()
-            found = {item.oid: item for _, data in rows for item in read_journal_row(data)}
+            found = {item.oid: item for row in rows for item in self._objects_of(*row)}
             add_segments(cursor, self._sql, self._repository, found.values())
             gone = [(self._repository, number) for number, _ in rows]
             cursor.executemany(self._sql.drop_from_journal, gone)
+
+    def _objects_of(self, number: int, row: bytes) -> list[RawObject]:
+        """What a row holds: from the mirror, where it has all of it; reading it takes a hash an object."""
+        mirrored = [self._objects.get(oid) for oid in self._rows.get(number, ())]
+        whole = [item for item in mirrored if item is not None]
+        return whole if whole and len(whole) == len(mirrored) else read_journal_row(row)
 
     def _remember(self, number: int, objects: Collection[RawObject]) -> None:
         self._rows[number] = [item.oid for item in objects]

@@ -20,6 +20,7 @@ from app.services.workplace import Workplace
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions, Waiting
 from app.vm.events import Listener, ToolSaid
+from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
@@ -127,7 +128,7 @@ def _run(
             scribe=scribe,
             interpreter=Interpreter(plan_from_json(scribe.plan)),
             tools=workplace.catalog(scribe.goal.get("namespace")),
-            caller=make_caller(workplace, task, branch, repository, scribe, performer),
+            caller=make_caller(workplace, task, branch, repository, scribe, performer, options.interrupts),
             interrupts=options.interrupts,
             listener=listener,
         )
@@ -155,6 +156,7 @@ def make_caller(
     repository: Repository,
     scribe: Scribe,
     performer: Performer,
+    interrupts: Interrupts,
 ) -> Caller:
     """What makes the calls of a run that goes on from the scribe's head."""
     assert scribe.journal.head is not None
@@ -162,7 +164,7 @@ def make_caller(
         task_id=task.id,
         branch=branch,
         performer=performer,
-        ledger=workplace.ledger(task.id),
+        ledger=HeldLedger(workplace.ledger(task.id), interrupts),
         decisions=Decisions.since_last_step(repository, scribe.journal.head),
         anchor=lambda: scribe.anchor,
         clock_ms=workplace.clock_ms,

@@ -73,7 +73,7 @@ def _waiting_at(
     if scribe.state.pc is None or not any(workplace.ledger(task.id).branch_attempts(branch)):
         return None
     with Performer() as performer:
-        caller = make_caller(workplace, task, branch, repository, scribe, performer)
+        caller = make_caller(workplace, task, branch, repository, scribe, performer, Interrupts())
         tools = workplace.catalog(scribe.goal.get("namespace"))
         return find_doubt(scribe.state, Interpreter(plan_from_json(scribe.plan)), tools, caller)
 

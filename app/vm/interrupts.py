@@ -23,13 +23,25 @@ class Interrupts:
 
     @contextmanager
     def awaiting(self) -> Iterator[None]:
-        """Within, a request raises at once: nothing is being written here."""
+        """Within, a request raises at once, except where :meth:`held` keeps it back."""
         self._may_raise = True
         try:
             self.check()
             yield
         finally:
             self._may_raise = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within :meth:`awaiting`: something is being written, a request waits until that is done."""
+        might = self._may_raise
+        self._may_raise = False
+        try:
+            yield
+        finally:
+            self._may_raise = might
+        if might:
+            self.check()
 
     def request(self) -> None:
         """Ask for a stop; from any thread."""

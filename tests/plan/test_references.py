@@ -243,6 +243,10 @@ class TestSyntaxErrors:
         with pytest.raises(ExpressionSyntaxError):
             compile_template(text)
 
+    def test_an_expression_that_ends_too_late_is_told_the_limit(self) -> None:
+        with pytest.raises(TemplateSyntaxError, match="within 10,000 characters"):
+            compile_template("${{ " + "(" * 10_000 + "1" + ")" * 10_000 + " }}")
+
     def test_an_index_from_a_variable_gets_the_right_hint(self) -> None:
         with pytest.raises(TemplateSyntaxError) as caught:
             compile_template("${a[${i}]}")

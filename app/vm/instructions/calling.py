@@ -12,6 +12,7 @@ from app.plan.dataflow import ITEM_NAMES
 from app.plan.model import Calling, Json, Step
 from app.plan.parse import JsonTextError, find_json_object
 from app.plan.references import Template, compile_template
+from app.plan.values import type_name
 from app.vm.effects import CallNeeded, Effect, FanNeeded, FanOutcome, Outcome
 from app.vm.instructions.base import Instruction
 from app.vm.state import State, StepFailure, Transition
@@ -46,7 +47,7 @@ class CallingInstruction(Instruction):
             )
         items = self._for_each.resolve(state.variables)
         if not isinstance(items, list):
-            raise StepError(f"for_each needs a list, this is {type(items).__name__}")
+            raise StepError(f"for_each needs a list, this is {type_name(items)}")
         return self._fan(items, state.variables, visit)
 
     def _fan(self, items: list[Json], variables: dict[str, Json], visit: int) -> FanNeeded:
@@ -159,6 +160,6 @@ def _at_path(value: Any, path: Sequence[str | int]) -> Json:
         ):
             value = value[key]
         else:
-            there = ", ".join(sorted(value)[:10]) if isinstance(value, dict) else type(value).__name__
+            there = ", ".join(sorted(value)[:10]) if isinstance(value, dict) else type_name(value)
             raise ReferenceFailed(f"the result has no {key!r}; there is: {there}")
     return value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app.errors import ExpressionFailed, StepError
 from app.plan.expressions import Expression, compile_expression
-from app.plan.model import Jump, Step
+from app.plan.model import Json, Jump, Step
 from app.plan.references import compile_template
+from app.plan.values import type_name
 from app.vm.effects import Effect, FanOutcome, JudgementNeeded, Outcome
 from app.vm.instructions.base import Instruction
 from app.vm.state import State, Transition
@@ -39,11 +40,9 @@ class JumpInstruction(Instruction):
         answer = outcome.value.get("result") if isinstance(outcome.value, dict) else None
         return self._go(answer)
 
-    def _go(self, answer: object) -> Transition:
+    def _go(self, answer: Json) -> Transition:
         if not isinstance(answer, bool):
-            raise ExpressionFailed(
-                f"a condition must be true or false, this one gave {type(answer).__name__}"
-            )
+            raise ExpressionFailed(f"a condition must be true or false, this one gave {type_name(answer)}")
         target = self._jump.if_true if answer else self._jump.if_false
         next_pc = self.next_pc if target is None else target
         arrow = "the end" if next_pc is None else str(next_pc)
