@@ -9,16 +9,10 @@ from time import perf_counter
 from typing import Any
 
 from app.db.base import TaskRow
-from app.history.journal import Journal
-from app.history.repository import HEADS
-from app.plan.parse import plan_from_json
-from app.services.runs import RunOptions, make_caller, open_scribe, run_branch
-from app.services.tasks import MAIN, open_repository
+from app.services.runs import RunOptions, run_branch
+from app.services.tasks import MAIN
 from app.vm.events import Event, StepCommitted
-from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
-from app.vm.machine import Machine
-from app.vm.performer import Performer
 from app.vm.state import COMPLETED
 from benchmarks.place import Place
 from benchmarks.watched import Flush, WatchedStores
@@ -77,28 +71,6 @@ def watch_run(place: Place, steps: Sequence[dict[str, Any]]) -> Timeline:
     end = perf_counter()
     _require_completed(report.status)
     return Timeline(begin, commits, stores.flushes, end)
-
-
-def machine_step_seconds(place: Place, steps: Sequence[dict[str, Any]]) -> float:
-    """Seconds a step of the machine's loop alone: no lease, no status, no reading of the plan."""
-    task = place.submit(steps)
-    with open_repository(place.workplace, task) as repository:
-        journal = Journal(repository.store, HEADS + MAIN, repository.head(MAIN))
-        scribe = open_scribe(repository, task.id, journal)
-        with Performer() as performer:
-            machine = Machine(
-                scribe=scribe,
-                interpreter=Interpreter(plan_from_json(scribe.plan)),
-                tools=place.workplace.catalog(None),
-                caller=make_caller(place.workplace, task, MAIN, repository, scribe, performer),
-                interrupts=Interrupts(),
-            )
-            gc.collect()
-            start = perf_counter()
-            result = machine.run()
-            seconds = perf_counter() - start
-        _require_completed(result.status)
-        return seconds / scribe.state.steps
 
 
 def completed_task(place: Place, steps: Sequence[dict[str, Any]]) -> TaskRow:

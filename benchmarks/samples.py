@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from statistics import mean
+from typing import Any, Final, NamedTuple
 
 from benchmarks.disk import scratch_folder
 from benchmarks.figures import Bench
-from benchmarks.growth import growth
+from benchmarks.growth import growth, step_costs
 from benchmarks.place import Place, new_place
 from benchmarks.raw import raw_commit_seconds
-from benchmarks.runs import RunMeasure, machine_step_seconds, measure_run, watch_run
+from benchmarks.runs import RunMeasure, measure_run, watch_run
 from benchmarks.workloads import Steps
 
 RawCommits = Callable[[Path, int], float]
@@ -20,6 +21,13 @@ RawCommits = Callable[[Path, int], float]
 
 RAW_COMMITS: Final = 1_000
 """How many make the unit, whatever the workload's length."""
+
+
+class Watched(NamedTuple):
+    """``ratio``: time a step without what comes before the first and behind the last; ``growth``: see there."""
+
+    ratio: float
+    growth: float
 
 
 class Samples:
@@ -60,21 +68,14 @@ class Samples:
     def store_bytes(self) -> list[float]:
         return [measure.store_bytes / measure.steps for measure in self.measures]
 
-    def machine_ratios(self) -> list[float]:
-        """As ``ratios``, of the machine's loop alone."""
-        ratios = []
-        for _ in range(self._bench.runs):
-            with scratch_place(self._bench, **self._place) as here:
-                unit = self._unit()
-                ratios.append(machine_step_seconds(here, self._plan) / unit)
-        return ratios
-
-    def growths(self) -> list[float]:
-        """Of runs that are watched."""
+    def watch(self) -> list[Watched]:
+        """The plan run as often again, this time watched step by step."""
         found = []
         for _ in range(self._bench.runs):
+            unit = self._unit()
             with scratch_place(self._bench, **self._place) as here:
-                found.append(growth(watch_run(here, self._plan)))
+                timeline = watch_run(here, self._plan)
+            found.append(Watched(mean(step_costs(timeline)) / unit, growth(timeline)))
         return found
 
     def _unit(self) -> float:
