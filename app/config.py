@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigurationError
@@ -37,7 +37,42 @@ class Settings(BaseSettings):
     durability: Literal["group", "step"] = Field(
         default="group", description="group: flush by need; step: flush every commit"
     )
+    llm_provider: Literal["", "openai", "ollama", "scripted"] = Field(
+        default="", description="who answers; empty: no model"
+    )
+    llm_model: str = Field(default="", description="the standard model's name")
+    reason_llm_provider: Literal["", "openai", "ollama", "scripted"] = Field(
+        default="", description="who plans and revises; empty: LLM_PROVIDER"
+    )
+    reason_llm_model: str = Field(default="", description="the model that plans; empty: LLM_MODEL")
+    openai_api_key: SecretStr = Field(
+        default=SecretStr(""), description="key of the OpenAI-compatible server"
+    )
+    openai_base_url: str = Field(default="", description="where that server is; empty: OpenAI")
+    ollama_base_url: str = Field(default="http://localhost:11434", description="where Ollama is")
+    ollama_num_ctx: int | None = Field(default=None, ge=1, description="tokens of Ollama's context window")
+    llm_timeout: float = Field(default=120.0, gt=0, description="seconds a model may be silent")
+    scripted_replies: Path | None = Field(default=None, description="YAML file of the scripted provider")
+    model_prices: Path | None = Field(default=None, description="JSON file of prices per million tokens")
+    max_model_calls: int | None = Field(default=None, ge=0, description="model calls a run may make")
+    max_input_tokens: int | None = Field(default=None, ge=0, description="tokens a run may send to models")
+    max_output_tokens: int | None = Field(default=None, ge=0, description="tokens a run may get from models")
+    max_cost: float | None = Field(default=None, ge=0, description="what a run's model calls may cost")
     stackvm_user: str = Field(default="", description="whom the history names for a person's actions")
+
+    @field_validator(
+        "ollama_num_ctx",
+        "scripted_replies",
+        "model_prices",
+        "max_model_calls",
+        "max_input_tokens",
+        "max_output_tokens",
+        "max_cost",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("tools_path", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ StackVMError
 │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
 │   └── InvalidValue           a value JSON or the history can't hold
 ├── PlanRejected               the plan's author: the checker's findings        (exit 4)
+│   └── PlanNotClean           a model's plan that kept errors after every round
 ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
 ├── StorageError               the operator: database or disk                   (exit 1)
 │   └── DamagedHistory         an object is missing or is not what its id says
@@ -84,6 +85,19 @@ class PlanRejected(StackVMError):
         self.findings = list(findings)
 
 
+class PlanNotClean(PlanRejected):
+    """A model's plan still had errors after every round. ``findings`` are those of the last round.
+
+    ``rounds`` are :class:`app.planner.rounds.Round`, all of them.
+    """
+
+    def __init__(self, findings: Sequence[Any], rounds: Sequence[Any]) -> None:
+        super().__init__(findings)
+        count = len(rounds)
+        self.message = f"no clean plan after {count} {'round' if count == 1 else 'rounds'}: {self.message}"
+        self.rounds = list(rounds)
+
+
 class ConfigurationError(StackVMError):
     """A setting, a missing migration or a tool file stands in the way."""
 
@@ -98,6 +112,29 @@ class DamagedHistory(StorageError):
     def __init__(self, oid: str, what: str) -> None:
         super().__init__(f"history is damaged: object {oid} {what}")
         self.oid = oid
+
+
+class ModelError(StackVMError):
+    """A model could not be asked, or gave nothing usable.
+
+    ``kind`` is ``auth``, ``no_model``, ``too_long``, ``rate_limit``, ``network``, ``timeout``, ``server``,
+    ``refused`` (the server's no to this request), ``mode`` (it lacks a structured-output mode), ``garbage`` or
+    ``budget``. ``retry_after`` is in seconds, where the server named a time.
+    """
+
+    def __init__(
+        self, kind: str, message: str, *, hint: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.retry_after = retry_after
+        self.calls: Sequence[Any] = ()
+        """The :class:`app.llm.base.ModelCall` that were made, and paid for, in vain."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.kind in ("rate_limit", "network", "timeout", "server")
 
 
 class BranchMoved(StackVMError):

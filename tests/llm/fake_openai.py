@@ -1,0 +1,100 @@
+"""A server of OpenAI's chat protocol with canned answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fake_server import Answer, FakeServer
+
+EVENTS = {"content-type": "text/event-stream"}
+
+
+class FakeOpenAI(FakeServer):
+    """Builds answers as OpenAI gives them; a test puts them into ``answers``."""
+
+    def says(
+        self,
+        text: str | None,
+        *,
+        usage: tuple[int, int] | None = (7, 3),
+        reason: str = "stop",
+        **message: Any,
+    ) -> None:
+        """The text as a whole or as a stream, as it is asked for; ``message`` adds fields to the message."""
+
+        def answer(body: dict[str, Any]) -> Answer:
+            if body.get("stream"):
+                return self.stream(body, text or "", usage, reason, message)
+            choice = {
+                "index": 0,
+                "finish_reason": reason,
+                "message": {"role": "assistant", "content": text, **message},
+            }
+            document = {
+                "id": "c1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "m-1",
+                "choices": [choice],
+            }
+            if usage:
+                document["usage"] = _usage(usage)
+            return Answer(pieces=[json.dumps(document)])
+
+        self.answers.append(answer)
+
+    def stream(
+        self,
+        body: dict[str, Any],
+        text: str,
+        usage: tuple[int, int] | None,
+        reason: str,
+        message: dict[str, Any],
+    ) -> Answer:
+        pieces = [chunk({"role": "assistant", "content": ""})]
+        pieces += [chunk({"content": text[at : at + 4]}) for at in range(0, len(text), 4)]
+        pieces += [chunk(dict(message))] if message else []
+        pieces.append(chunk({}, reason))
+        if usage and body.get("stream_options", {}).get("include_usage"):
+            pieces.append(_event({**_CHUNK, "choices": [], "usage": _usage(usage)}))
+        return Answer(pieces=[*pieces, "data: [DONE]\n\n"], headers=EVENTS)
+
+    def breaks_off(self) -> None:
+        """A stream that ends in the middle of a text, in the middle of the protocol."""
+        self.answers.append(Answer(pieces=[chunk({"content": "half a"})], headers=EVENTS, cut=True))
+
+    def ends_early(self) -> None:
+        """A stream that ends in the middle of a text, though properly for HTTP."""
+        self.answers.append(Answer(pieces=[chunk({"content": "half a"})], headers=EVENTS))
+
+    def fails_within(self, message: str) -> None:
+        """An error as an event, when the reply had begun."""
+        error = _event({"error": {"message": message, "type": "server_error", "code": None}})
+        self.answers.append(Answer(pieces=[chunk({"content": "half a"}), error], headers=EVENTS))
+
+    def drips(self, pause: float) -> None:
+        """A stream with ``pause`` seconds between its chunks."""
+        pieces = [chunk({"content": "slow"}), chunk({"content": "ly"}), chunk({}, "stop"), "data: [DONE]\n\n"]
+        self.answers.append(Answer(pieces=pieces, headers=EVENTS, pause=pause))
+
+    def refuses(
+        self, status: int, message: str, *, headers: dict[str, str] | None = None, **error: Any
+    ) -> None:
+        body = json.dumps({"error": {"message": message, "type": "x", "param": None, "code": None, **error}})
+        self.answers.append(Answer(status=status, pieces=[body], headers=headers or {}))
+
+
+_CHUNK = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
+
+
+def chunk(delta: dict[str, Any], reason: str | None = None) -> str:
+    return _event({**_CHUNK, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
+
+
+def _event(document: dict[str, Any]) -> str:
+    return f"data: {json.dumps(document)}\n\n"
+
+
+def _usage(usage: tuple[int, int]) -> dict[str, int]:
+    return {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
