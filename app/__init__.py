@@ -5,8 +5,8 @@ The map of the package, doors first; imports go down only (``tests/test_layers.p
     cli            commands: ``stackvm …`` and ``flask stackvm …``
     bootstrap      wiring: settings → services; the only place that names concrete adapters
     services       use cases: verbs, transactions
-    vm             interpreter, machine, replay
-    history, tools, db      adapters: git objects and their stores; what steps may call; rows
+    vm, planner    interpreter, machine, replay; from a goal to a plan
+    history, tools, db, llm adapters: git objects and their stores; what steps may call; rows; models
     plan           the language: model, parser, references, expressions, checker, diff
     config, errors
 """

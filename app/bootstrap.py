@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.config import Settings, load_settings
 from app.db.leases import SqlLeases
@@ -19,7 +20,12 @@ from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
 from app.history.git_store import GitStoreFactory
 from app.history.sql_store import SqlStoreFactory
+from app.llm.budget import Budget
+from app.llm.factory import Models, limits_of, open_models
+from app.llm.gateway import Gateway
+from app.llm.prices import load_prices
 from app.services.doctor import Check, check, check_folder
+from app.services.thinking import Askers
 from app.services.workplace import Workplace
 from app.tools.loader import load_registry
 from app.tools.registry import Registry
@@ -64,6 +70,10 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
     def registry() -> Registry:
         return load_registry(settings.tools_path, tools_root=settings.tools_root)
 
+    @cache
+    def models() -> Models | None:
+        return open_models(settings)
+
     return Workplace(
         tasks=SqlTasks(database),
         namespaces=SqlNamespaces(database),
@@ -75,6 +85,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         },
         default_store=settings.history_backend,
         load_registry=registry,
+        open_askers=lambda usage: _open_askers(settings, models(), usage),
         limits={
             "steps": settings.max_steps,
             "seconds": settings.max_seconds,
@@ -87,6 +98,19 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
     )
+
+
+def _open_askers(settings: Settings, models: Models | None, usage: Mapping[str, Any]) -> Askers | None:
+    """The models behind retries, prices, and one budget that goes on from what the run has used."""
+    if models is None:
+        return None
+    budget = Budget(limits_of(settings))
+    budget.resume(
+        usage.get("model_calls", 0), usage.get("input_tokens"), usage.get("output_tokens"), usage.get("cost")
+    )
+    standard = Gateway(models.standard, prices=load_prices(settings.model_prices), budget=budget)
+    reasoning = dataclasses.replace(standard, model=models.reasoning)
+    return Askers(standard, reasoning, models.reasoning.name, models.reasoning.provider == "scripted")
 
 
 def doctor() -> list[Check]:

@@ -33,6 +33,7 @@ _TOOL: Final[Sections] = {
 _STACKVM: Final[Sections] = {
     "Run": {
         "execute": Entry("app.cli.execute:execute", "Run a plan for a goal and print its answer."),
+        "plan": Entry("app.cli.plan:plan", "Have a model write a plan, and look at it."),
         "verify": Entry("app.cli.verify:verify", "Check a plan without running it."),
         "resume": Entry("app.cli.resume:resume", "Go on with a run from where it stands."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),

@@ -20,6 +20,7 @@ from app.cli.streams import note
 from app.errors import InputError
 from app.plan.findings import Finding
 from app.plan.model import Json
+from app.services.planning import require_askers
 from app.services.tasks import MAIN, NewTask, submit_task
 from app.vm.interrupts import Interrupts
 
@@ -32,7 +33,12 @@ from app.vm.interrupts import Interrupts
     ],
 )
 @click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
-@click.option("--plan", "plan_file", metavar="FILE", help="The plan, a JSON document; - reads it from stdin.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    help="The plan, a JSON document; - reads it from stdin. Without it a model writes the plan.",
+)
 @namespace_option
 @click.option(
     "--response-format", metavar="JSON", help="What the answer should look like; kept with the goal."
@@ -57,17 +63,19 @@ def execute(
 ) -> None:
     """Run a plan for a goal and print its answer.
 
-    The plan is checked first; one with errors is rejected, and nothing is kept of it. Then every step is
-    executed and committed. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
+    The plan is checked first. One that is given and has errors is rejected, and nothing is kept of it; one that
+    a model writes goes back to it with the findings, for up to three rounds. Then every step is executed and
+    committed. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
     `resume` goes on.
     """
-    if plan_file is None:
-        raise InputError("a plan is needed", hint="give one with --plan FILE, or --plan - for stdin")
     wanted = _response_format(response_format)
-    new = NewTask(goal, read_input(plan_file, "plan"), namespace, wanted, history, max_steps)
+    plan = read_input(plan_file, "plan") if plan_file is not None else None
+    new = NewTask(goal, plan, namespace, wanted, history, max_steps)
     manner = Manner(as_json, quiet)
     # Signals first: from the moment that there is a task, an interrupted run can be resumed by its id.
     with workplace() as place, Interrupts().from_signals() as interrupts:
+        if plan is None:
+            require_askers(place)
         task = submit_task(place, new, on_warning=None if manner.is_silent else _warn)
         run_to_its_end(place, task, MAIN, interrupts, manner)
 

@@ -11,14 +11,24 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from app.cli.progress import FinishedSteps
+from app.cli.progress import FinishedSteps, planning_lines
 from app.cli.screen import QUIET
 from app.cli.texts import count, elapsed
 from app.history.commits import one_line
 from app.plan.model import Calling, Step
-from app.vm.events import Event, ItemDone, StepCommitted, StepStarted, ToolSaid
+from app.vm.events import (
+    Event,
+    ItemDone,
+    PlanChecked,
+    PlanningStarted,
+    StepCommitted,
+    StepStarted,
+    TokenSaid,
+    ToolSaid,
+)
 
 _REDRAWS_A_SECOND: Final = 8
+_TEXT_SHOWN: Final = 60
 
 
 class LiveProgress:
@@ -40,6 +50,9 @@ class LiveProgress:
         self._live.start()
 
     def listen(self, event: Event) -> None:
+        if isinstance(event, PlanningStarted | PlanChecked):
+            for line in planning_lines(event):
+                self._console.print(Text.assemble(*line, no_wrap=True, overflow="ellipsis"))
         if not isinstance(event, StepCommitted):
             self._running.take(event)
             return
@@ -65,6 +78,8 @@ class _RunningLine:
         self._items = ""
         self._message = ""
         self._done = 0
+        self._planning = False
+        self._text = ""
 
     def take(self, event: Event) -> None:
         """Something happened in the step that runs. ``ToolSaid`` comes from the tool's thread."""
@@ -73,21 +88,33 @@ class _RunningLine:
             self._items = f"0 of {count(event.count, 'item')}" if event.count is not None else ""
             self._message = ""
             self._step = event.step
+            self._planning, self._text = False, ""
         elif isinstance(event, ItemDone):
             self._items = f"{event.done:,} of {count(event.count, 'item')}"
         elif isinstance(event, ToolSaid):
             fraction = f" {event.fraction:.0%}" if event.fraction is not None else ""
             self._message = one_line(event.message, 120) + fraction
+        elif isinstance(event, TokenSaid):
+            # The end of what has come so far: a line that grows would flicker.
+            self._text = (self._text + event.token)[-_TEXT_SHOWN:]
+            self._message = one_line(self._text, _TEXT_SHOWN)
+        elif isinstance(event, PlanningStarted):
+            self._planning = True
+        elif isinstance(event, PlanChecked):
+            self._text = self._message = ""
 
     def finish(self) -> None:
         """The step is committed."""
         self._step = None
+        self._planning = False
         self._done += 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         now = monotonic()
         step = self._step
-        if step is None:
+        if self._planning:
+            parts = ["planning", elapsed(now - self._run_started), self._message]
+        elif step is None:
             parts = [count(self._done, "step"), elapsed(now - self._run_started)]
         else:
             parts = [_title(step), self._items, elapsed(now - self._step_started), self._message]

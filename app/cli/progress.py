@@ -13,11 +13,21 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final, Protocol
 
+from app.cli.planning_text import planning_line, round_lines
 from app.cli.screen import BAD, GOOD, QUIET, WARN, Line, tell
 from app.cli.streams import is_terminal
 from app.cli.texts import count, duration, preview
 from app.history.commits import one_line
-from app.vm.events import Event, ItemDone, Listener, StepCommitted, StepStarted, ToolSaid
+from app.vm.events import (
+    Event,
+    ItemDone,
+    Listener,
+    PlanChecked,
+    PlanningStarted,
+    StepCommitted,
+    StepStarted,
+    ToolSaid,
+)
 
 BURST_LINES: Final = 60
 LINES_A_SECOND: Final = 10
@@ -140,6 +150,8 @@ class PlainProgress:
             lines = self._steps.lines(event)
             if lines:
                 self._write(lines)
+        elif isinstance(event, PlanningStarted | PlanChecked):
+            self._write(planning_lines(event))
         elif isinstance(event, StepStarted):
             self._quiet_until = self._clock() + _SECONDS_BETWEEN_MESSAGES
         else:
@@ -155,6 +167,11 @@ class PlainProgress:
                 return
             self._quiet_until = self._clock() + _SECONDS_BETWEEN_MESSAGES
         self._write([[f"  {text}"]])
+
+
+def planning_lines(event: PlanningStarted | PlanChecked) -> list[Line]:
+    """Planning as it goes on."""
+    return [planning_line(event)] if isinstance(event, PlanningStarted) else list(round_lines(event))
 
 
 def running_text(event: Event) -> str | None:

@@ -16,7 +16,7 @@ from app.cli.options import command_line, emit_json
 from app.cli.progress import watching
 from app.cli.screen import BAD, GOOD, NAME, QUIET, Line, tell
 from app.cli.streams import emit, note
-from app.cli.texts import count, duration, error_text, short_task
+from app.cli.texts import count, duration, error_text, short_task, usage_text
 from app.cli.waiting_text import waiting_lines
 from app.db.base import TaskRow
 from app.errors import LeaseHeld
@@ -135,6 +135,8 @@ def _end_lines(report: RunReport, seconds: float) -> Iterator[Line]:
     no_answer = "  no final_answer" if report.status == "completed" and report.final_answer is None else ""
     place = f"  {short_task(report.task_id)} {report.branch}  {count(report.steps, 'step')}"
     yield [mark, f"{place}  {duration(seconds)}{no_answer}"]
+    if report.usage["model_calls"]:
+        yield [(f"  {usage_text(report.usage)}", QUIET)]
     task = short_task(report.task_id)
     commands = {
         command_line(word, task): meaning for word, meaning in _WORTH_TRYING.get(report.status, {}).items()

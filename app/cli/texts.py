@@ -101,3 +101,14 @@ def byte_size(number: int) -> str:
             break
         size, unit = size / 1024, larger
     return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
+
+
+def usage_text(usage: Mapping[str, Json]) -> str:
+    """``3 model calls, 1,200 tokens in, 300 out, cost 0.0123``; what is unknown says so."""
+
+    def amount(value: Json) -> str:
+        return "unknown" if value is None else f"{value:,}"
+
+    tokens = f"{amount(usage['input_tokens'])} tokens in, {amount(usage['output_tokens'])} out"
+    cost = "unknown" if usage["cost"] is None else f"{usage['cost']:.4f}"
+    return f"{count(usage['model_calls'], 'model call')}, {tokens}, cost {cost}"

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from app.db.base import TaskRow
-from app.errors import LeaseHeld, StorageError
+from app.errors import LeaseHeld, ModelError, PlanNotClean, StorageError
 from app.history.commits import Commit
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
+from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
 from app.services.tasks import open_repository, positive_steps
+from app.services.thinking import Askers
 from app.services.workplace import Workplace
 from app.vm.caller import Caller
-from app.vm.decisions import Decisions, Waiting
-from app.vm.events import Listener, ToolSaid
+from app.vm.decisions import Decisions, Place, Waiting
+from app.vm.events import Listener, PlanningStarted, TokenSaid, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
@@ -27,9 +29,8 @@ from app.vm.limits import limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scribe import Scribe
-from app.vm.state import COMPLETED, FAILED, FINAL_ANSWER, PAUSED, RUNNING, State
-
-NO_USAGE: Final[Mapping[str, Json]] = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0, "cost": 0.0}
+from app.vm.state import COMPLETED, FAILED, FINAL_ANSWER, PAUSED, PLANNING, RUNNING, State
+from app.vm.usage import NO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
             _set_status(workplace, task, branch, RUNNING)
             try:
                 report = _run(workplace, task, branch, repository, heartbeat, options)
+            except (PlanNotClean, ModelError) as error:
+                # No plan came about; the stop that says so is committed.
+                workplace.tasks.note_run(task.id, branch, FAILED, workplace.clock_ms(), error=error.message)
+                raise
             except BaseException:
                 # What went wrong is to be told; that the database can't note it adds nothing.
                 with suppress(StorageError):
@@ -117,6 +122,9 @@ def _run(
     if scribe.state.status == COMPLETED or _still_limited(scribe):
         journal.flush()
         return report_at(repository, task, branch, repository.commit(repository.head(branch)))
+    askers = workplace.open_askers(scribe.state.usage)
+    if scribe.plan is None:
+        _plan(workplace, task, branch, scribe, heartbeat, options)
     listener = options.listener
     with Performer(
         clock=workplace.clock_ms,
@@ -128,13 +136,33 @@ def _run(
             scribe=scribe,
             interpreter=Interpreter(plan_from_json(scribe.plan)),
             tools=workplace.catalog(scribe.goal.get("namespace")),
-            caller=make_caller(workplace, task, branch, repository, scribe, performer, options.interrupts),
+            caller=make_caller(workplace, task, branch, repository, scribe, performer, options, askers),
             interrupts=options.interrupts,
             listener=listener,
+            thinker=askers,
         )
         with heartbeat.beating(options.interrupts):
             result = machine.run()
     return _report(task, branch, scribe.state, result)
+
+
+def _plan(
+    workplace: Workplace,
+    task: TaskRow,
+    branch: str,
+    scribe: Scribe,
+    heartbeat: Heartbeat,
+    options: RunOptions,
+) -> None:
+    """Have a model write the plan that the task has not got yet."""
+    askers = require_askers(workplace, scribe.state.usage)
+    _set_status(workplace, task, branch, PLANNING)
+    if options.listener is not None:
+        options.listener(PlanningStarted(askers.model, askers.is_scripted))
+    with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
+        planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener))
+    commit_plan(scribe, planned)
+    _set_status(workplace, task, branch, RUNNING)
 
 
 def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scribe:
@@ -156,7 +184,8 @@ def make_caller(
     repository: Repository,
     scribe: Scribe,
     performer: Performer,
-    interrupts: Interrupts,
+    options: RunOptions,
+    askers: Askers | None = None,
 ) -> Caller:
     """What makes the calls of a run that goes on from the scribe's head."""
     assert scribe.journal.head is not None
@@ -164,12 +193,20 @@ def make_caller(
         task_id=task.id,
         branch=branch,
         performer=performer,
-        ledger=HeldLedger(workplace.ledger(task.id), interrupts),
+        ledger=HeldLedger(workplace.ledger(task.id), options.interrupts),
         decisions=Decisions.since_last_step(repository, scribe.journal.head),
         anchor=lambda: scribe.anchor,
         clock_ms=workplace.clock_ms,
         max_result_bytes=scribe.limits.get("value_bytes", workplace.limits["value_bytes"]),
+        thinker=askers,
+        on_token=_token_listener(options.listener),
     )
+
+
+def _token_listener(listener: Listener | None) -> Callable[[Place, str], None] | None:
+    if listener is None:
+        return None
+    return lambda place, token: listener(TokenSaid(place.seq_no, place.item, token))
 
 
 def _raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:

@@ -27,10 +27,10 @@ MAX_GOAL_CHARS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """What a task is made from. ``plan`` is the text of a plan document."""
+    """What a task is made from. ``plan`` is the text of a plan document; ``None``: a model is to write it."""
 
     goal: str
-    plan: str | bytes
+    plan: str | bytes | None = None
     namespace: str | None = None
     response_format: Mapping[str, Any] | None = None
     history: str | None = None
@@ -53,12 +53,9 @@ def submit_task(
     (namespace) or ``PlanRejected``; nothing is kept then.
     """
     goal = _goal_document(workplace, new)
-    plan, findings = check_plan_text(workplace, new.plan, new.namespace)
-    if plan is None or any(finding.severity == "error" for finding in findings):
-        raise PlanRejected(findings)
-    if on_warning is not None:
-        for finding in findings:
-            on_warning(finding)
+    plan = None if new.plan is None else _checked_plan(workplace, new.plan, new.namespace, on_warning)
+    if plan is None:
+        workplace.catalog(new.namespace)  # a namespace that doesn't exist is refused before anything is made
     backend = new.history or workplace.default_store
     task_id = workplace.new_task_id()
     created_ms = workplace.clock_ms()
@@ -84,6 +81,21 @@ def submit_task(
     finally:
         store.close()
     return row
+
+
+def _checked_plan(
+    workplace: Workplace,
+    text: str | bytes,
+    namespace: str | None,
+    on_warning: Callable[[Finding], None] | None,
+) -> Plan:
+    plan, findings = check_plan_text(workplace, text, namespace)
+    if plan is None or any(finding.severity == "error" for finding in findings):
+        raise PlanRejected(findings)
+    if on_warning is not None:
+        for finding in findings:
+            on_warning(finding)
+    return plan
 
 
 def _goal_document(workplace: Workplace, new: NewTask) -> dict[str, Any]:
@@ -112,13 +124,14 @@ def positive_steps(max_steps: int) -> int:
 
 
 def _first_commits(
-    workplace: Workplace, store: Store, task_id: str, goal: dict[str, Any], plan: Plan, created_ms: int
+    workplace: Workplace, store: Store, task_id: str, goal: dict[str, Any], plan: Plan | None, created_ms: int
 ) -> None:
     journal = Journal(store, HEADS + MAIN, None)
     scribe = Scribe(journal, Snapshot(goal=goal, record={}, control={}), task_id)
     author = workplace.person
     scribe.begin_task({"who": author}, created_ms // 1000, author=author)
-    scribe.adopt_plan(plan, {"who": author}, author=author)
+    if plan is not None:
+        scribe.adopt_plan(plan, {"who": author}, author=author)
     journal.flush()
 
 

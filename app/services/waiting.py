@@ -13,7 +13,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import hold_lease
-from app.services.runs import make_caller, open_scribe
+from app.services.runs import RunOptions, make_caller, open_scribe
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.decisions import CHOICES, Waiting
@@ -73,7 +73,7 @@ def _waiting_at(
     if scribe.state.pc is None or not any(workplace.ledger(task.id).branch_attempts(branch)):
         return None
     with Performer() as performer:
-        caller = make_caller(workplace, task, branch, repository, scribe, performer, Interrupts())
+        caller = make_caller(workplace, task, branch, repository, scribe, performer, RunOptions(Interrupts()))
         tools = workplace.catalog(scribe.goal.get("namespace"))
         return find_doubt(scribe.state, Interpreter(plan_from_json(scribe.plan)), tools, caller)
 

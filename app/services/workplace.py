@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from app.db.base import Leases, Ledger, NamespaceTable, TaskTable
 from app.history.base import StoreFactory
+from app.plan.model import Json
+from app.services.thinking import Askers
 from app.tools.registry import Catalog, Registry
 
 
@@ -16,7 +18,9 @@ class Workplace:
 
     ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
     (``steps``, ``seconds``, ``value_bytes``). ``worker`` signs leases, ``person`` signs what people do.
-    ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` may raise ``ConfigurationError``.
+    ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may
+    raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
+    configured.
     """
 
     tasks: TaskTable
@@ -26,6 +30,7 @@ class Workplace:
     stores: Mapping[str, StoreFactory]
     default_store: str
     load_registry: Callable[[], Registry]
+    open_askers: Callable[[Mapping[str, Json]], Askers | None]
     limits: Mapping[str, int]
     lease_seconds: float
     flush_every_commit: bool

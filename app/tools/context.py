@@ -13,6 +13,10 @@ Progress: TypeAlias = Callable[[str, float | None], None]
 """Called with a line for a person and the fraction done (0 to 1), or ``None`` where nobody knows."""
 
 
+Generate: TypeAlias = Callable[[str, Any, Any], Any]
+"""Asks the run's model: prompt, context, response format → a text, or an object of the step's outputs."""
+
+
 class NotPerformed(Exception):
     """Raised by a tool: the effect surely did not happen, so trying again repeats nothing."""
 
@@ -80,8 +84,9 @@ class ToolContext:
 
     ``step`` is the ``seq_no``; ``visit`` counts the executions of that step from 1; ``item`` is the index
     within ``for_each``, else ``None``. ``idempotency_key`` is the same for every attempt of the same call
-    and ``None`` for ``pure`` and ``read`` tools. ``progress(message, fraction)`` tells who watches. Every
-    field has a default, so a test may build ``ToolContext()``.
+    and ``None`` for ``pure`` and ``read`` tools. ``generate`` asks the run's model, ``None`` where there is
+    none. ``progress(message, fraction)`` tells who watches. Every field has a default, so a test may build
+    ``ToolContext()``.
     """
 
     task_id: str = ""
@@ -93,6 +98,7 @@ class ToolContext:
     workspace: Any = None
     cancellation: Cancellation = field(default_factory=Cancellation)
     progress: Progress = _silent
+    generate: Generate | None = None
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(
         default_factory=lambda: logging.getLogger("stackvm.tools")
     )

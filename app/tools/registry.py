@@ -12,9 +12,11 @@ from app.errors import ConfigurationError, NotFound, StepError
 from app.plan.signature import ToolSignature
 from app.tools.base import Tool
 from app.tools.files import file_tools
+from app.tools.llm import llm_tools
 
 TOOLSETS: Final[Mapping[str, Callable[[Path], list[Tool]]]] = {
     "files": file_tools,
+    "llm": llm_tools,
 }
 """The built-in toolsets: each makes its tools for the folder ``TOOLS_ROOT``."""
 

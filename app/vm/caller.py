@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -11,9 +11,11 @@ from app.db.base import Attempt, AttemptState, Ledger
 from app.history.canonical import RECORD_DEPTH, canonical
 from app.plan.model import Json, Retry
 from app.tools.base import Tool
+from app.tools.context import Generate
 from app.vm.calls import Call, CallError, CallState, Outcome
 from app.vm.decisions import Decisions, Place, Waiting, in_doubt, reason_for_waiting
 from app.vm.performer import Performer
+from app.vm.thinking import ModelUse, Thinker
 
 KEYED: Final = frozenset({"write", "irreversible"})
 """Effect classes whose calls have attempts and idempotency keys."""
@@ -50,6 +52,7 @@ class Request:
     timeout: float | None
     retry: Retry | None
     handles_errors: bool
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Caller:
         anchor: Callable[[], bytes | None],
         clock_ms: Callable[[], int],
         max_result_bytes: int,
+        thinker: Thinker | None = None,
+        on_token: Callable[[Place, str], None] | None = None,
     ) -> None:
         self.task_id = task_id
         self.branch = branch
@@ -84,13 +89,17 @@ class Caller:
         self._anchor = anchor
         self._clock_ms = clock_ms
         self._max_result_bytes = max_result_bytes
+        self._thinker = thinker
+        self._on_token = on_token
+        self._uses: dict[Place, ModelUse] = {}
 
     def answer(self, request: Request) -> Answer:
         """Make the call, or take what was decided about it. Raises :class:`MustWait`."""
         settled = self.settled(request)
         if settled is not None:
             return settled
-        outcome = self.performer.perform(self.call(request), self.hooks(request.tool))
+        performed = self.performer.perform(self.call(request), self.hooks(request.tool))
+        outcome = self.with_model_calls(request.place, performed)
         if request.tool.effect not in KEYED:
             return Answer(outcome)
         self._refuse_doubt(request, outcome)
@@ -150,7 +159,23 @@ class Caller:
             timeout=request.timeout if request.timeout is not None else tool.timeout,
             retry=request.retry if request.retry is not None else tool.retry,
             max_result_bytes=self._max_result_bytes,
+            generate=self._generate(request),
         )
+
+    def _generate(self, request: Request) -> Generate | None:
+        """The way to the model for a tool that takes a context; what it asks is accounted for by place."""
+        thinker, on_token, place = self._thinker, self._on_token, request.place
+        if thinker is None or request.tool.context_parameter is None:
+            return None
+        listener = None if on_token is None else lambda token: on_token(place, token)
+        self._uses[place] = ModelUse(thinker, request.outputs, listener)
+        return self._uses[place].generate
+
+    def with_model_calls(self, place: Place, outcome: Outcome) -> Outcome:
+        """The outcome of a call with the model calls it made."""
+        use = self._uses.pop(place, None)
+        calls = use.to_json() if use is not None else ()
+        return replace(outcome, model_calls=calls) if calls else outcome
 
     def hooks(self, tool: Tool) -> AttemptKeeper | None:
         """What makes attempts durable, for the classes that have them."""

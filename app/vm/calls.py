@@ -10,6 +10,7 @@ from app.errors import ArgumentsInvalid
 from app.plan.model import Json, Retry
 from app.tools.arguments import bind_arguments
 from app.tools.base import Effect, Tool
+from app.tools.context import Generate
 
 CallState: TypeAlias = Literal["ok", "failed", "unknown"]
 """``failed``: surely without effect, or of a tool that has none. ``unknown``: it may have happened."""
@@ -42,6 +43,7 @@ class Call:
     timeout: float | None = None
     retry: Retry | None = None
     max_result_bytes: int = MAX_RESULT_BYTES
+    generate: Generate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Outcome:
     attempts: int
     started_ms: int
     ended_ms: int
+    model_calls: tuple[dict[str, Json], ...] = ()
 
 
 class AttemptHooks(Protocol):

@@ -14,6 +14,7 @@ class CallNeeded:
     """One call of a tool. ``inputs`` are resolved arguments by parameter.
 
     ``handles_errors``: the step says what follows an error (its ``on_error`` is not ``fail``).
+    ``outputs`` names the keys that are wanted of the result, where there are several.
     """
 
     seq_no: int
@@ -23,6 +24,7 @@ class CallNeeded:
     timeout: float | None = None
     retry: Retry | None = None
     handles_errors: bool = False
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class FanNeeded:
     retry: Retry | None = None
     handles_errors: bool = False
     stops_at_error: bool = True
+    outputs: tuple[str, ...] = ()
 
     def inputs(self, item: int) -> dict[str, Json]:
         """The arguments of one item."""

@@ -6,7 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from app.plan.findings import Finding
 from app.plan.model import Json, Step
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningStarted:
+    """A model begins to write the plan; ``is_scripted``: its replies are read from a file."""
+
+    model: str
+    is_scripted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChecked:
+    """A round of planning is over. ``steps`` is ``None`` where the reply held no plan; it is clean without errors."""
+
+    round: int
+    steps: int | None
+    findings: tuple[Finding, ...]
+    repairs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,15 @@ class ToolSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSaid:
+    """A piece of a text that a model is writing for a step, or of a plan where ``seq_no`` is ``None``."""
+
+    seq_no: int | None
+    item: int | None
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepCommitted:
     """A step was committed, or its failure. ``duration_ms`` is ``None`` for a step without an effect."""
 
@@ -57,6 +85,8 @@ class RunStopped:
     message: str
 
 
-Event: TypeAlias = StepStarted | ItemDone | ToolSaid | StepCommitted | RunStopped
+Event: TypeAlias = (
+    PlanningStarted | PlanChecked | StepStarted | ItemDone | ToolSaid | TokenSaid | StepCommitted | RunStopped
+)
 Listener: TypeAlias = Callable[[Event], None]
 """Called in the machine's thread, ``ToolSaid`` in the tool's; it must return at once and never raise."""

@@ -92,10 +92,16 @@ class Fan:
 
         self._caller.performer.perform_many(
             calls(),
-            lambda position, outcome: self._keep(issued[position], outcome),
+            lambda position, outcome: self._arrived(issued[position], outcome),
             width=WIDTH,
             hooks=self._caller.hooks(self._tool),
         )
+
+    def _arrived(self, item: int, outcome: Outcome) -> None:
+        self._keep(item, self._caller.with_model_calls(self._place(item), outcome))
+
+    def _place(self, item: int) -> Place:
+        return Place(self._effect.seq_no, self._effect.visit, item)
 
     def _keep(self, item: int, outcome: Outcome) -> None:
         """Make a good outcome durable. A ``pure`` one costs nothing to get again; an error is to be retried."""
@@ -116,9 +122,14 @@ class Fan:
 
     def _request(self, item: int) -> Request:
         effect = self._effect
-        place = Place(effect.seq_no, effect.visit, item)
         return Request(
-            place, self._tool, effect.inputs(item), effect.timeout, effect.retry, effect.handles_errors
+            self._place(item),
+            self._tool,
+            effect.inputs(item),
+            effect.timeout,
+            effect.retry,
+            effect.handles_errors,
+            effect.outputs,
         )
 
     def _hash(self, item: int) -> str:
@@ -136,6 +147,8 @@ def dump_outcome(outcome: Outcome) -> bytes:
         "started_ms": outcome.started_ms,
         "ended_ms": outcome.ended_ms,
     }
+    if outcome.model_calls:
+        fields["model_calls"] = outcome.model_calls
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -150,4 +163,5 @@ def load_outcome(data: bytes) -> Outcome:
         fields["attempts"],
         fields["started_ms"],
         fields["ended_ms"],
+        tuple(fields.get("model_calls", ())),
     )

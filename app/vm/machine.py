@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import monotonic
 
-from app.errors import StepError
+from app.errors import ModelError, StepError
 from app.plan.model import Json
 from app.vm.caller import Caller, MustWait, Request, Tools
 from app.vm.decisions import Place, Waiting
@@ -18,8 +18,9 @@ from app.vm.limits import limit_reached
 from app.vm.records import Record, call_record, fan_record, judgement_record, plain_record, recorded_outcome
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
+from app.vm.thinking import Thinker
 
-NO_MODEL = "the step asks a model, and no model is configured: use `condition` with an expression"
+NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Machine:
         caller: Caller,
         interrupts: Interrupts,
         listener: Listener | None = None,
+        thinker: Thinker | None = None,
     ) -> None:
         self._scribe = scribe
         self._interpreter = interpreter
@@ -50,6 +52,7 @@ class Machine:
         self._caller = caller
         self._interrupts = interrupts
         self._listener = listener
+        self._thinker = thinker
         self._started = monotonic()
         self._worked_before = scribe.state.worked_ms / 1000
 
@@ -106,7 +109,7 @@ class Machine:
         count = effect.count if isinstance(effect, FanNeeded) else None
         self._tell(StepStarted(step, effect.visit, count))
         if isinstance(effect, JudgementNeeded):
-            return judgement_record(effect, Outcome(error=NO_MODEL))
+            return self._judge(effect)
         try:
             tool = self._tools.find(effect.tool_name)
         except StepError as error:
@@ -121,6 +124,18 @@ class Machine:
             request = Request(place, tool, effect.inputs, effect.timeout, effect.retry, effect.handles_errors)
             answered = self._caller.answer(request)
         return call_record(effect, tool, answered.outcome, key=answered.key, decision=answered.decision)
+
+    def _judge(self, effect: JudgementNeeded) -> Record:
+        """Ask the model about a condition."""
+        if self._thinker is None:
+            return judgement_record(effect, Outcome(error=NO_MODEL))
+        try:
+            with self._interrupts.awaiting():
+                thought = self._thinker.judge(effect.prompt, effect.context)
+        except ModelError as error:
+            calls = [call.to_json() for call in error.calls]
+            return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
+        return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
 
     def _refused(self, effect: CallNeeded | FanNeeded, message: str) -> Record:
         """There is no tool to call."""

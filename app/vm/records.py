@@ -40,6 +40,8 @@ def call_record(
         record["started_ms"], record["ended_ms"] = performed.started_ms, performed.ended_ms
         if performed.attempts != 1:
             record["attempts"] = performed.attempts
+    if performed.model_calls:
+        record["model_calls"] = list(performed.model_calls)
     if key is not None:
         record["key"] = key
     if decision is not None:
@@ -57,6 +59,9 @@ def fan_record(effect: FanNeeded, tool: Tool | None, items: Sequence[Performed])
     errors = {str(index): item.error.message for index, item in enumerate(items) if item.error is not None}
     if errors:
         record["errors"] = errors
+    model_calls = [call for item in items for call in item.model_calls]
+    if model_calls:
+        record["model_calls"] = model_calls
     if tool is not None and tool.effect != "pure" and items:
         record["calls"] = [[item.attempts, item.started_ms, item.ended_ms] for item in items]
         record["started_ms"] = min(item.started_ms for item in items)
@@ -72,14 +77,20 @@ def _of_tool(effect: CallNeeded | FanNeeded, tool: Tool | None) -> Record:
     return record
 
 
-def judgement_record(effect: JudgementNeeded, outcome: Outcome) -> Record:
-    """A condition that a model judges."""
+def judgement_record(
+    effect: JudgementNeeded, outcome: Outcome, model_calls: Sequence[dict[str, Json]] = ()
+) -> Record:
+    """A condition that a model judges. Its time is that of the calls."""
     inputs = {"condition_prompt": effect.prompt, "context": effect.context}
     record: Record = {"seq_no": effect.seq_no, "type": "jmp", "visit": effect.visit, "inputs": inputs}
     if outcome.error is None:
         record["value"] = outcome.value
     else:
         record["error"] = outcome.error
+    if model_calls:
+        record["model_calls"] = list(model_calls)
+        record["started_ms"] = min(call["started_ms"] for call in model_calls)
+        record["ended_ms"] = max(call["ended_ms"] for call in model_calls)
     return record
 
 

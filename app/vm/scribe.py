@@ -18,7 +18,8 @@ from app.plan.model import Json, Plan
 from app.vm.effects import CallNeeded, Effect, FanNeeded
 from app.vm.interpreter import Interpreter
 from app.vm.records import Record
-from app.vm.state import CANCELLED, FAILED, State, StepFailure, Transition
+from app.vm.state import CANCELLED, FAILED, RUNNING, State, StepFailure, Transition
+from app.vm.usage import add_usage
 
 _COLUMN_FACTOR: Final = 4
 """How many times the limit of a value the arguments of all items of a ``for_each`` may have together."""
@@ -62,6 +63,7 @@ class Scribe:
         self.plan = plan.to_json()
         self._writer.set_plan(self.plan)
         self.state.pc = plan.steps[0].seq_no if plan.steps else None
+        self.state.status, self.state.error = RUNNING, None
         count = len(plan.steps)
         return self._commit(
             "plan", f"plan: {count} {'step' if count == 1 else 'steps'}", record, author=author
@@ -123,7 +125,7 @@ class Scribe:
         """The run ends before its plan does: a limit, or a cancellation."""
         message = record["message"]
         self.state.status = CANCELLED if record.get("reason") == "cancelled" else FAILED
-        failure = StepFailure(self.state.pc if self.state.pc is not None else -1, message)
+        failure = StepFailure(self.state.pc, message)
         self.state.error = failure.to_json()
         return self._commit("stop", f"stop: {message}", record)
 
@@ -134,6 +136,8 @@ class Scribe:
         if ended_ms is not None:
             self.time = max(self.time, ended_ms // 1000)
         self.state.worked_ms += _worked_ms(record)
+        if record.get("model_calls"):
+            self.state.usage = add_usage(self.state.usage, record["model_calls"])
         tree = self._writer.tree(self.state.control())
         oid = self.journal.append(tree, self.time, self._message(kind, subject, record), author)
         if kind not in TRANSPARENT_KINDS:

@@ -11,6 +11,7 @@ from app.plan.model import Json
 
 FINAL_ANSWER: Final = "final_answer"
 
+PLANNING: Final = "planning"
 RUNNING: Final = "running"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
@@ -18,14 +19,14 @@ CANCELLED: Final = "cancelled"
 WAITING: Final = "waiting"
 PAUSED: Final = "paused"
 
-STATUSES: Final = ("queued", "planning", RUNNING, PAUSED, WAITING, COMPLETED, FAILED, CANCELLED)
+STATUSES: Final = ("queued", PLANNING, RUNNING, PAUSED, WAITING, COMPLETED, FAILED, CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
     """What went wrong in a step; also the shape of the variable ``error``."""
 
-    step: int
+    step: int | None
     message: str
     tool: str | None = None
     item: int | None = None

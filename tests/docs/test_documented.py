@@ -11,7 +11,7 @@ from app.cli.reference import commands_page
 from app.config import Settings
 from app.plan.expressions import FUNCTIONS
 from app.plan.findings import CODES
-from app.tools.files import file_tools
+from app.tools.registry import TOOLSETS
 from app.vm.instructions import INSTRUCTIONS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +27,7 @@ def test_the_language_is_documented(name: str) -> None:
     assert f"`{name}" in (DOCS / "plan-language.md").read_text() or name in CODES
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in file_tools(ROOT)])
+@pytest.mark.parametrize("name", [tool.name for toolset in TOOLSETS.values() for tool in toolset(ROOT)])
 def test_every_built_in_tool_is_documented(name: str) -> None:
     assert f"`{name}" in (DOCS / "tools.md").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 from app.errors import ConfigurationError
 from app.tools.loader import load_registry
 
-BUILT_IN = ["list_files", "read_file", "search_text"]
+BUILT_IN = ["list_files", "llm_generate", "read_file", "search_text"]
 
 
 def write(folder: Path, name: str, source: str) -> Path:

@@ -158,7 +158,7 @@ def test_a_failing_step_is_a_commit_and_the_run_can_try_again() -> None:
         (assign(1, b="${{ 1 / 0 }}"), "zero"),
         (assign(1, b="${a.x}"), "a.x"),
         (jump(1, condition="a", jump_if_true=0), "true or false"),
-        (jump(1, condition_prompt="is it so?", jump_if_true=0, jump_if_false=0), "no model is configured"),
+        (jump(1, condition_prompt="is it so?", jump_if_true=0, jump_if_false=0), "none is configured"),
         (call(1, "nobody"), "nobody"),
         (call(1, "look", None, {"wrong": 1}), "wrong"),
         (call(1, "look", ["p"], {"value": 1}, for_each="${a}"), "for_each needs a list"),

@@ -1,0 +1,40 @@
+"""The models of a run, behind their prompts and one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.llm.base import Asker
+from app.plan.model import Json
+from app.planner.answers import Answer
+from app.planner.generate_text import generate_text
+from app.planner.judge import judge
+
+
+@dataclass(frozen=True, slots=True)
+class Askers:
+    """``standard`` writes texts and judges, ``reasoning`` plans; ``model`` names the latter.
+
+    ``is_scripted``: nobody thinks, replies are read from a file.
+    """
+
+    standard: Asker
+    reasoning: Asker
+    model: str = ""
+    is_scripted: bool = False
+
+    def generate(
+        self,
+        prompt: str,
+        context: Json,
+        response_format: Json,
+        output_names: Sequence[str],
+        on_token: Callable[[str], None] | None,
+    ) -> Answer:
+        """See :class:`app.vm.thinking.Thinker`."""
+        return generate_text(self.standard, prompt, context, response_format, output_names, on_token)
+
+    def judge(self, prompt: str, context: Json) -> Answer:
+        """See :class:`app.vm.thinking.Thinker`."""
+        return judge(self.standard, prompt, context)

@@ -1,0 +1,36 @@
+"""The tool that asks a model: its texts become variables like any other result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.tools.base import Tool
+from app.tools.context import ToolContext
+from app.tools.decorator import tool
+
+
+class NoModel(Exception):
+    """No model is configured."""
+
+
+@tool(effect="read", version="llm-1")
+def llm_generate(
+    prompt: str,
+    machine: ToolContext,
+    context: Any = None,
+    response_format: Any = None,
+) -> Any:
+    """Have the model write what `prompt` asks for.
+
+    `context` is what it should know: any value. `response_format` says what the answer should look like. The
+    result is a text; where the step names several outputs, an object with just those keys.
+    """
+    if machine.generate is None:
+        raise NoModel("no model is configured: set LLM_PROVIDER and LLM_MODEL")
+    return machine.generate(prompt, context, response_format)
+
+
+def llm_tools(root: Path) -> list[Tool]:
+    """The toolset; it looks at no files."""
+    return [llm_generate]

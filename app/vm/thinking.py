@@ -1,0 +1,67 @@
+"""What the machine needs of models: texts for tools, judgements for conditions, and an account of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from app.errors import ModelError
+from app.llm.base import ModelCall
+from app.plan.model import Json
+
+
+class Thought(Protocol):
+    """A value that a model gave, and the calls it took."""
+
+    @property
+    def value(self) -> Json:
+        """The answer."""
+
+    @property
+    def calls(self) -> Sequence[ModelCall]:
+        """Every call, those in vain included."""
+
+
+class Thinker(Protocol):
+    """The models of a run, behind their prompts. Both raise ``ModelError``."""
+
+    def generate(
+        self,
+        prompt: str,
+        context: Json,
+        response_format: Json,
+        output_names: Sequence[str],
+        on_token: Callable[[str], None] | None,
+    ) -> Thought:
+        """A text, or where several outputs are named an object that has just them."""
+
+    def judge(self, prompt: str, context: Json) -> Thought:
+        """``{"result": bool, "explanation": str}``."""
+
+
+class ModelUse:
+    """The model calls that one call of a tool makes, kept also where they or the tool fail."""
+
+    def __init__(
+        self, thinker: Thinker, output_names: Sequence[str], on_token: Callable[[str], None] | None
+    ) -> None:
+        self._thinker = thinker
+        self._output_names = output_names
+        self._on_token = on_token
+        self._calls: list[ModelCall] = []
+
+    def generate(self, prompt: str, context: Json = None, response_format: Json = None) -> Json:
+        """Ask; the tool sees the value alone. Raises ``ModelError``."""
+        try:
+            thought = self._thinker.generate(
+                prompt, context, response_format, self._output_names, self._on_token
+            )
+        except ModelError as error:
+            self._calls += error.calls
+            raise
+        self._calls += thought.calls
+        return thought.value
+
+    def to_json(self) -> tuple[dict[str, Json], ...]:
+        """The calls as they stand in a record."""
+        return tuple(call.to_json() for call in self._calls)
