@@ -11,6 +11,9 @@ StackVMError
 ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
 ├── StorageError               the operator: database or disk                   (exit 1)
 │   └── DamagedHistory         an object is missing or is not what its id says
+├── ModelError                 the operator: key, model, server, or a budget    (exit 1)
+│   ├── UnusableReply          the model answered, and it is of no use          (app/llm/base.py)
+│   └── CallFailed             a call that failed for good, with what it cost   (app/llm/base.py)
 ├── BranchMoved                another worker owns the branch now               (exit 1)
 ├── LeaseHeld                  another worker runs the branch                   (exit 1)
 └── StepError                  the plan: becomes that step's recorded error, never an exit
