@@ -77,3 +77,16 @@ def test_where_nothing_fails_the_other_way_is_taken(cli: CommandLine) -> None:
     report = cli.json("execute", "--goal", "Which files are there?", "--plan", str(plan))
     assert report["final_answer"]["verdict"] == "all are there"
     assert report["final_answer"]["found"] == [{"path": name, "lines": 1} for name in wanted]
+
+
+def test_the_scripted_example_is_repaired_once_and_answers(
+    checkout: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_PROVIDER", "scripted")
+    monkeypatch.setenv("SCRIPTED_REPLIES", str(EXAMPLES / "scripted" / "greeting.yaml"))
+    result = checkout.run("execute", "--goal", "Greet the makefile")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "Hello, makefile (cheerful)\n"
+    assert "P007" in result.stderr
+    assert "P005" in result.stderr
+    assert "4 model calls, 2,840 tokens in, 285 out" in result.stderr
