@@ -20,9 +20,7 @@ StackVMError
     ├── ReferenceFailed        a variable or path that is not there
     ├── ExpressionFailed       an expression that can't be evaluated
     ├── ArgumentsInvalid       arguments that don't fit the tool's schema
-    ├── ToolFailed             the tool raised, or gave what JSON can't hold
-    ├── ToolTimeout            the tool overran
-    └── LimitExceeded          steps, seconds or size; names which
+    └── ToolFailed             the tool raised, or gave what JSON can't hold
 """
 
 from __future__ import annotations
@@ -178,15 +176,3 @@ class ArgumentsInvalid(StepError):
 
 class ToolFailed(StepError):
     """The tool raised, or gave a result that JSON can't hold."""
-
-
-class ToolTimeout(StepError):
-    """The tool overran its time; what it did is unknown."""
-
-
-class LimitExceeded(StepError):
-    """A limit was reached; the message says ``limit`` and names which."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(f"limit reached: {name}: {message}")
-        self.name = name

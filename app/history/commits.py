@@ -19,19 +19,6 @@ _SUBJECT_CHARS: Final = 120
 # controls, spaces, line and paragraph separators, and what changes the direction of writing.
 _BLANK: Final = re.compile("[\\x00-\\x20\\x7f-\\xa0\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+")
 
-COMMIT_KINDS: Final = (
-    "goal",
-    "plan",
-    "step",
-    "failure",
-    "revision",
-    "decision",
-    "approval",
-    "edit",
-    "push",
-    "stop",
-)
-
 TRANSPARENT_KINDS: Final = frozenset({"failure", "decision", "approval", "stop"})
 """Kinds after which a call is still the same call: its idempotency key does not change."""
 
@@ -60,7 +47,7 @@ class Commit:
 
     @property
     def kind(self) -> str:
-        """One of ``COMMIT_KINDS``."""
+        """What made it: ``goal``, ``plan``, ``step``, ``failure``, …; ``docs/history-format.md`` lists them."""
         return self.trailers.get("Kind", "")
 
     @property

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db.base import TaskRow
-from app.errors import LeaseHeld, ModelError, PlanNotClean, StorageError
+from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
 from app.history.commits import Commit
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
+from app.plan.dataflow import FINAL_ANSWER
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
@@ -29,7 +30,7 @@ from app.vm.limits import limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scribe import Scribe
-from app.vm.state import COMPLETED, FAILED, FINAL_ANSWER, PAUSED, PLANNING, RUNNING, State
+from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING, State
 from app.vm.usage import NO_USAGE
 
 
@@ -90,6 +91,8 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
                 # No plan came about; the stop that says so is committed.
                 workplace.tasks.note_run(task.id, branch, FAILED, workplace.clock_ms(), error=error.message)
                 raise
+            except BranchMoved:
+                raise  # the branch is another worker's now, and so is its status
             except BaseException:
                 # What went wrong is to be told; that the database can't note it adds nothing.
                 with suppress(StorageError):
@@ -120,11 +123,10 @@ def _run(
     if scribe.state.status != COMPLETED:
         _raise_limit(workplace, scribe, options.max_steps)
     if scribe.state.status == COMPLETED or _still_limited(scribe):
-        journal.flush()
         return report_at(repository, task, branch, repository.commit(repository.head(branch)))
-    askers = workplace.open_askers(scribe.state.usage)
     if scribe.plan is None:
         _plan(workplace, task, branch, scribe, heartbeat, options)
+    askers = workplace.open_askers(scribe.state.usage)  # what planning has used counts
     listener = options.listener
     with Performer(
         clock=workplace.clock_ms,

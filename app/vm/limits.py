@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from app.vm.state import State
-
-LIMIT_NAMES: Final = ("steps", "seconds", "value_bytes")
 
 
 def limit_reached(limits: Mapping[str, int], state: State, seconds: float) -> dict[str, Any] | None:

@@ -84,9 +84,7 @@ class Machine:
 
     def _step(self) -> None:
         scribe, state = self._scribe, self._scribe.state
-        if state.pc is None:
-            # A plan without steps: there is nothing to do, and that is done.
-            raise AssertionError("a running state has a next step")
+        assert state.pc is not None, "a running state has a next step"
         request = scribe.begin(self._interpreter)
         if isinstance(request, Transition):
             record = plain_record(self._interpreter.instruction(state.pc).step)
@@ -121,7 +119,15 @@ class Machine:
                 )
                 return fan_record(effect, tool, fan.run())
             place = Place(effect.seq_no, effect.visit)
-            request = Request(place, tool, effect.inputs, effect.timeout, effect.retry, effect.handles_errors)
+            request = Request(
+                place,
+                tool,
+                effect.inputs,
+                effect.timeout,
+                effect.retry,
+                effect.handles_errors,
+                effect.outputs,
+            )
             answered = self._caller.answer(request)
         return call_record(effect, tool, answered.outcome, key=answered.key, decision=answered.decision)
 

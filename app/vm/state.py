@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.history.codec import Snapshot
+from app.plan.dataflow import FINAL_ANSWER
 from app.plan.model import Json
-
-FINAL_ANSWER: Final = "final_answer"
 
 PLANNING: Final = "planning"
 RUNNING: Final = "running"

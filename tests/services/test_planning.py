@@ -165,6 +165,35 @@ def test_a_condition_and_a_text_by_a_model_are_steps_like_others(scripted: Scrip
     assert replay_branch(place, task, None)[1].divergence is None
 
 
+def test_several_outputs_are_asked_of_the_model_by_name(scripted: Script) -> None:
+    plan = [
+        {"seq_no": 1, "type": "calling",
+         "parameters": {"tool_name": "llm_generate", "tool_params": {"prompt": "Greet"},
+                        "output_vars": ["greeting", "mood"]}},
+        {"seq_no": 2, "type": "assign", "parameters": {"final_answer": "${greeting} ${mood}"}},
+    ]  # fmt: skip
+    # The first reply lacks a key: only who knows which are wanted asks again.
+    place = scripted(
+        reply("generate", {"greeting": "hi"}), reply("generate", {"greeting": "hello", "mood": "glad"})
+    )
+    report = run(place, submit(place, plan=json.dumps(plan)))
+    assert report.final_answer == "hello glad"
+    assert report.usage["model_calls"] == 2
+
+
+def test_what_planning_used_counts_against_the_budget_of_the_steps(scripted: Script) -> None:
+    plan = [
+        {"seq_no": 1, "type": "calling",
+         "parameters": {"tool_name": "llm_generate", "tool_params": {"prompt": "Greet"},
+                        "output_vars": "final_answer"}},
+    ]  # fmt: skip
+    place = scripted(reply("plan", plan), reply("generate", "hi"), limits=Limits(model_calls=1))
+    report = run(place, submit(place))
+    assert report.status == "failed"
+    assert report.error is not None
+    assert "limit" in report.error["message"]
+
+
 def test_costs_are_summed_exactly_where_prices_are_known(scripted: Script) -> None:
     place = scripted(
         reply("plan", BROKEN),

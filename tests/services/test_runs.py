@@ -300,6 +300,7 @@ def test_a_held_lease_is_named_and_a_lost_one_fences_off(tmp_path: Path) -> None
     task = submit(place, plan(("calling", {"tool_name": "steal", "output_vars": "final_answer"})))
     with pytest.raises(BranchMoved):
         run(place, task)
+    assert find_task(place, task.id).status == "running"  # what the thief says of it is not ours to change
     with pytest.raises(LeaseHeld, match="thief"):
         run(place, task)
     kinds = [entry.commit.kind for entry in read_log(place, task, None)]
