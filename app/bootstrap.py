@@ -90,6 +90,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
             "steps": settings.max_steps,
             "seconds": settings.max_seconds,
             "value_bytes": settings.max_value_bytes,
+            "revisions": settings.max_revisions,
         },
         lease_seconds=settings.lease_seconds,
         flush_every_commit=settings.durability == "step",

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     max_value_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, description="largest value a variable or result may have"
     )
+    max_revisions: int = Field(
+        default=2,
+        ge=0,
+        le=100,
+        description="how often a model may revise the plan of a run whose step failed",
+    )
     lease_seconds: float = Field(
         default=30.0, gt=0, le=86_400, description="how long a silent worker keeps its branch"
     )

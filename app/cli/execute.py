@@ -48,6 +48,11 @@ from app.vm.interrupts import Interrupts
     type=click.Choice(["sql", "git"]),
     help="Keep the history in the database or in a git repository on disk; default: HISTORY_BACKEND.",
 )
+@click.option(
+    "--revise",
+    is_flag=True,
+    help="Let the model revise the plan that --plan gives where a step fails; its own plans, it always may.",
+)
 @max_steps_option
 @json_option
 @quiet_option
@@ -57,6 +62,7 @@ def execute(
     namespace: str | None,
     response_format: str | None,
     history: str | None,
+    revise: bool,
     max_steps: int | None,
     as_json: bool,
     quiet: bool,
@@ -65,16 +71,17 @@ def execute(
 
     The plan is checked first. One that is given and has errors is rejected, and nothing is kept of it; one that
     a model writes goes back to it with the findings, for up to three rounds. Then every step is executed and
-    committed. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
+    committed. Where a step fails for good, the model revises the plan, and the run goes on from where the new plan
+    differs, on a branch of its own. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
     `resume` goes on.
     """
     wanted = _response_format(response_format)
     plan = read_input(plan_file, "plan") if plan_file is not None else None
-    new = NewTask(goal, plan, namespace, wanted, history, max_steps)
+    new = NewTask(goal, plan, namespace, wanted, history, max_steps, revise)
     manner = Manner(as_json, quiet)
     # Signals first: from the moment that there is a task, an interrupted run can be resumed by its id.
     with workplace() as place, Interrupts().from_signals() as interrupts:
-        if plan is None:
+        if plan is None or revise:
             require_askers(place)
         task = submit_task(place, new, on_warning=None if manner.is_silent else _warn)
         run_to_its_end(place, task, MAIN, interrupts, manner)

@@ -21,7 +21,8 @@ from app.cli.waiting_text import waiting_lines
 from app.db.base import TaskRow
 from app.errors import LeaseHeld
 from app.plan.model import Json
-from app.services.runs import RunOptions, RunReport, run_branch
+from app.services.reports import RunReport
+from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
 

@@ -59,9 +59,14 @@ class Commit:
 
 def format_message(subject: str, trailers: dict[str, str]) -> str:
     """Subject and trailers as one message; both reduced to what fits a line of git."""
-    lines = [one_line(subject, _SUBJECT_CHARS), ""]
+    lines = [subject_line(subject), ""]
     lines += [f"{name}: {one_line(value, 200)}" for name, value in trailers.items()]
     return "\n".join(lines) + "\n"
+
+
+def subject_line(subject: str) -> str:
+    """The first line of a message."""
+    return one_line(subject, _SUBJECT_CHARS)
 
 
 def one_line(text: str, limit: int) -> str:

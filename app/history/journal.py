@@ -21,7 +21,10 @@ GROUP_BYTES: Final = 4 * 1024 * 1024
 
 
 class Journal:
-    """Appends commits to one branch. Not for use by several threads."""
+    """Appends commits to one branch. Not for use by several threads.
+
+    ``makes_branch``: there is no such branch yet; it comes into being at the first flush, above ``head``.
+    """
 
     def __init__(
         self,
@@ -32,14 +35,15 @@ class Journal:
         fence: int | None = None,
         every_commit: bool = False,
         on_flush: Callable[[bytes], None] | None = None,
+        makes_branch: bool = False,
     ) -> None:
         self.store = store
         self.ref = ref
         self.sink = ObjectSink()
         self.head = head
         """The newest commit, flushed or not."""
-        self.durable_head = head
-        """The newest commit that is on stable storage."""
+        self.durable_head = None if makes_branch else head
+        """The branch's newest commit that is on stable storage."""
         self._fence = fence
         self._every_commit = every_commit
         self._on_flush = on_flush

@@ -4,18 +4,18 @@ Beside the checker's findings a revision may have these, all of them errors:
 
 | code | finding |
 |---|---|
-| R001 | a step that must be kept is missing or changed |
+| R001 | a step that must be kept would be done again (found by whoever knows the history: ``refuse``) |
 | R002 | a step other than the one to be revised is missing, added or changed |
 | R003 | the revised plan is the one that failed |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from app.llm.base import Asker, OnToken
 from app.plan.check import check_plan
-from app.plan.findings import Finding, error
+from app.plan.findings import Finding, error, has_errors
 from app.plan.model import Json, Plan, Step
 from app.planner.prompts import revise_prompt
 from app.planner.rounds import MAX_ROUNDS, OnRound, Planned, write_plan
@@ -31,6 +31,7 @@ def revise_plan(
     variables: Mapping[str, Json],
     error: Mapping[str, Json] | None,
     must_keep: Sequence[Step] = (),
+    refuse: Callable[[Plan], Sequence[Finding]] = lambda plan: (),
     response_format: Mapping[str, Json] | None = None,
     suggestion: str | None = None,
     only_step: int | None = None,
@@ -41,9 +42,10 @@ def revise_plan(
     """Ask for a new plan; findings go back until it is clean.
 
     ``variables`` are shown by short previews. ``error`` is the state's (``step``, ``tool``, ``message``,
-    ``item``), ``None`` where nothing failed. ``must_keep`` are steps of ``plan`` that changed the outside: the new
-    plan begins with all steps up to the last of them as they are. ``only_step``: the ``seq_no`` of the one step
-    that may change. Raises ``PlanNotClean`` and ``ModelError``.
+    ``item``), ``None`` where nothing failed. ``must_keep`` are steps of ``plan`` that changed the outside: the model
+    is told to begin with all steps up to the last of them as they are; ``refuse`` says what is wrong with a plan
+    that would do one of them again. ``only_step``: the ``seq_no`` of the one step that may change. Raises
+    ``PlanNotClean`` and ``ModelError``.
     """
     keep = steps_to_keep(plan, must_keep)
     failed = error is not None
@@ -60,9 +62,10 @@ def revise_plan(
     )
 
     def check(revised: Plan) -> list[Finding]:
-        own = (*_changed_kept(keep, revised), *_changed_others(plan, revised, only_step))
         again = _same_again(plan, revised) if failed else ()
-        return [*own, *again, *check_plan(revised, catalog)]
+        found = [*_changed_others(plan, revised, only_step), *again, *check_plan(revised, catalog)]
+        # Only of a plan that could run is it known what it would do again.
+        return found if has_errors(found) else [*refuse(revised), *found]
 
     return write_plan(
         asker, prompt, "revise", check, max_rounds=max_rounds, on_round=on_round, on_token=on_token
@@ -77,19 +80,6 @@ def steps_to_keep(plan: Plan, must_keep: Sequence[Step]) -> tuple[Step, ...]:
     numbers = {step.seq_no for step in must_keep}
     last = max((index for index, step in enumerate(plan.steps) if step.seq_no in numbers), default=-1)
     return plan.steps[: last + 1]
-
-
-def _changed_kept(keep: Sequence[Step], revised: Plan) -> Iterator[Finding]:
-    for index, step in enumerate(keep):
-        if index >= len(revised.steps) or not _same(step, revised.steps[index]):
-            message = f"step {step.seq_no} must be kept: it was done before or with what changed the outside"
-            yield error(
-                "R001",
-                step.seq_no,
-                "",
-                message,
-                f"begin with the steps to step {keep[-1].seq_no} as they are",
-            )
 
 
 def _changed_others(plan: Plan, revised: Plan, only_step: int | None) -> Iterator[Finding]:

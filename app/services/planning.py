@@ -32,7 +32,7 @@ def require_askers(workplace: Workplace, usage: Mapping[str, Json] | None = None
     """The models of a run that has used ``usage``. Raises ``ConfigurationError`` where none is configured."""
     askers = workplace.open_askers(usage or {})
     if askers is None:
-        raise ConfigurationError("no model is configured to write a plan", hint=NO_MODEL_HINT)
+        raise ConfigurationError("no model is configured to write plans", hint=NO_MODEL_HINT)
     return askers
 
 

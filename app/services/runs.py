@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from app.db.base import TaskRow
 from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
-from app.history.commits import Commit
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
-from app.plan.dataflow import FINAL_ANSWER
-from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
+from app.services.reports import Revised, RunReport, report_at, report_run
+from app.services.revising import revise_failed
+from app.services.scribes import open_scribe
 from app.services.tasks import open_repository, positive_steps
 from app.services.thinking import Askers
 from app.services.workplace import Workplace
 from app.vm.caller import Caller
-from app.vm.decisions import Decisions, Place, Waiting
+from app.vm.decisions import Decisions, Place
 from app.vm.events import Listener, PlanningStarted, TokenSaid, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
@@ -30,36 +29,7 @@ from app.vm.limits import limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scribe import Scribe
-from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING, State
-from app.vm.usage import NO_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """How a run ended. ``final_answer`` is the JSON value as the plan left it, ``head`` a commit id."""
-
-    task_id: str
-    branch: str
-    head: str
-    status: str
-    final_answer: Json
-    steps: int
-    usage: Mapping[str, Json]
-    error: Mapping[str, Json] | None
-    waiting: Waiting | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "task_id": self.task_id,
-            "branch": self.branch,
-            "head": self.head,
-            "status": self.status,
-            "final_answer": self.final_answer,
-            "steps": self.steps,
-            "usage": dict(self.usage),
-            "error": self.error,
-            "waiting": self.waiting.to_json() if self.waiting is not None else None,
-        }
+from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +45,7 @@ class RunOptions:
 def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOptions) -> RunReport:
     """Run a branch from its head until it ends or waits; on one that has completed, give its answer.
 
+    Where a step fails and the task's limits allow it, the plan is revised and the run goes on, on a new branch.
     Raises ``NotFound`` (branch), ``BranchMoved`` where another worker took over, ``StorageError``, and
     ``KeyboardInterrupt`` where a stop was asked for: the run can be resumed then.
     """
@@ -82,25 +53,41 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
         head = repository.commit(repository.head(branch))
         if repository.reader.control(head.tree).get("status") == COMPLETED:
             return report_at(repository, task, branch, head)
-        with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
-            repository.store.raise_fence(HEADS + branch, heartbeat.fence)
-            _set_status(workplace, task, branch, RUNNING)
-            try:
-                report = _run(workplace, task, branch, repository, heartbeat, options)
-            except (PlanNotClean, ModelError) as error:
-                # No plan came about; the stop that says so is committed.
-                workplace.tasks.note_run(task.id, branch, FAILED, workplace.clock_ms(), error=error.message)
-                raise
-            except BranchMoved:
-                raise  # the branch is another worker's now, and so is its status
-            except BaseException:
-                # What went wrong is to be told; that the database can't note it adds nothing.
-                with suppress(StorageError):
-                    _set_status(workplace, task, branch, PAUSED)
-                raise
-            _set_status(workplace, task, branch, report.status, report)
+        revisions: list[Revised] = []
+        while True:
+            report, revised = _run_held(workplace, task, branch, repository, options)
+            if revised is None:
+                break
+            revisions.append(revised)
+            branch = revised.branch
         repository.store.finish()
-        return report
+        return replace(report, revisions=tuple(revisions))
+
+
+def _run_held(
+    workplace: Workplace, task: TaskRow, branch: str, repository: Repository, options: RunOptions
+) -> tuple[RunReport, Revised | None]:
+    """Run one branch to its end while holding its lease, and say what revision follows."""
+    with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
+        repository.store.raise_fence(HEADS + branch, heartbeat.fence)
+        _set_status(workplace, task, branch, RUNNING)
+        try:
+            report, revised = _run(workplace, task, branch, repository, heartbeat, options)
+        except (PlanNotClean, ModelError) as error:
+            # No plan came about; the stop that says so is committed.
+            workplace.tasks.note_run(task.id, branch, FAILED, workplace.clock_ms(), error=error.message)
+            raise
+        except BranchMoved:
+            raise  # the branch is another worker's now, and so is its status
+        except BaseException:
+            # What went wrong is to be told; that the database can't note it adds nothing.
+            with suppress(StorageError):
+                _set_status(workplace, task, branch, PAUSED)
+            raise
+        _set_status(workplace, task, branch, report.status, report)
+        if revised is not None:
+            _set_status(workplace, task, revised.branch, PAUSED)  # the current one from here on
+        return report, revised
 
 
 def _run(
@@ -110,7 +97,7 @@ def _run(
     repository: Repository,
     heartbeat: Heartbeat,
     options: RunOptions,
-) -> RunReport:
+) -> tuple[RunReport, Revised | None]:
     head = repository.head(branch)  # again: it may have moved before the lease was ours
     journal = Journal(
         repository.store,
@@ -123,9 +110,28 @@ def _run(
     if scribe.state.status != COMPLETED:
         _raise_limit(workplace, scribe, options.max_steps)
     if scribe.state.status == COMPLETED or _still_limited(scribe):
-        return report_at(repository, task, branch, repository.commit(repository.head(branch)))
+        return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
     if scribe.plan is None:
         _plan(workplace, task, branch, scribe, heartbeat, options)
+    result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options)
+    revised = None
+    if result.status == FAILED:
+        with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
+            revised = revise_failed(workplace, task, branch, repository, scribe, options.listener)
+        assert journal.head is not None
+        result = replace(result, head=journal.head)  # a stop that says why there is no revision
+    return report_run(task, branch, scribe.state, result), revised
+
+
+def _run_machine(
+    workplace: Workplace,
+    task: TaskRow,
+    branch: str,
+    repository: Repository,
+    scribe: Scribe,
+    heartbeat: Heartbeat,
+    options: RunOptions,
+) -> RunResult:
     askers = workplace.open_askers(scribe.state.usage)  # what planning has used counts
     listener = options.listener
     with Performer(
@@ -144,8 +150,7 @@ def _run(
             thinker=askers,
         )
         with heartbeat.beating(options.interrupts):
-            result = machine.run()
-    return _report(task, branch, scribe.state, result)
+            return machine.run()
 
 
 def _plan(
@@ -165,18 +170,6 @@ def _plan(
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener))
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
-
-
-def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scribe:
-    """A scribe that stands at the journal's head."""
-    assert journal.head is not None
-    commit = repository.commit(journal.head)
-    snapshot = repository.reader.snapshot(commit.tree)
-    scribe = Scribe(journal, snapshot, task_id, time=commit.time)
-    if scribe.tree_at(snapshot) == commit.tree:
-        journal.sink.drain()  # it is all in the store: a run that is resumed writes what is new
-    scribe.anchor = repository.anchor(commit).oid
-    return scribe
 
 
 def make_caller(
@@ -240,23 +233,3 @@ def _set_status(
     message = report.error["message"] if report is not None and report.error is not None else None
     steps = report.steps if report is not None else None
     workplace.tasks.note_run(task.id, branch, status, now, steps=steps, error=message)
-
-
-def _report(task: TaskRow, branch: str, state: State, result: RunResult) -> RunReport:
-    return RunReport(
-        task.id,
-        branch,
-        result.head.hex(),
-        result.status,
-        state.variables.get(FINAL_ANSWER),
-        state.steps,
-        {**NO_USAGE, **state.usage},
-        state.error,
-        result.waiting,
-    )
-
-
-def report_at(repository: Repository, task: TaskRow, branch: str, commit: Commit) -> RunReport:
-    """The report of a run that ended at ``commit``."""
-    state = State.of(repository.reader.snapshot(commit.tree))
-    return _report(task, branch, state, RunResult(state.status, commit.oid))

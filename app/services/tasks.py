@@ -27,7 +27,10 @@ MAX_GOAL_CHARS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """What a task is made from. ``plan`` is the text of a plan document; ``None``: a model is to write it."""
+    """What a task is made from. ``plan`` is the text of a plan document; ``None``: a model is to write it.
+
+    ``revise``: a model may revise the plan where a step fails. One that a model wrote, it always may.
+    """
 
     goal: str
     plan: str | bytes | None = None
@@ -35,6 +38,7 @@ class NewTask:
     response_format: Mapping[str, Any] | None = None
     history: str | None = None
     max_steps: int | None = None
+    revise: bool = False
 
 
 def check_plan_text(
@@ -107,6 +111,8 @@ def _goal_document(workplace: Workplace, new: NewTask) -> dict[str, Any]:
     limits = dict(workplace.limits)
     if new.max_steps is not None:
         limits["steps"] = positive_steps(new.max_steps)
+    if new.plan is not None and not new.revise:
+        del limits["revisions"]
     goal: dict[str, Any] = {"goal": new.goal, "limits": limits}
     if new.namespace is not None:
         goal["namespace"] = new.namespace

@@ -13,7 +13,8 @@ from app.history.repository import HEADS, Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import hold_lease
-from app.services.runs import RunOptions, make_caller, open_scribe
+from app.services.runs import RunOptions, make_caller
+from app.services.scribes import open_scribe
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.decisions import CHOICES, Waiting

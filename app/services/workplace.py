@@ -17,7 +17,7 @@ class Workplace:
     """Adapters and settings, as plain as a service can use them.
 
     ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
-    (``steps``, ``seconds``, ``value_bytes``). ``worker`` signs leases, ``person`` signs what people do.
+    (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``worker`` signs leases, ``person`` what people do.
     ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may
     raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
     configured.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app.plan.findings import Finding
-from app.plan.model import Json, Step
+from app.plan.model import Json, Plan, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,45 @@ class RunStopped:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class RevisionStarted:
+    """A step failed, and a model begins to write the plan anew: for the ``number``-th time ``of`` so many."""
+
+    model: str
+    is_scripted: bool
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionMade:
+    """The run goes on with ``plan`` on ``branch``, behind the commit ``fork_point`` and ``kept`` executed steps."""
+
+    branch: str
+    fork_point: str
+    kept: int
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class NotRevised:
+    """A step failed, and there is no revision."""
+
+    message: str
+
+
 Event: TypeAlias = (
-    PlanningStarted | PlanChecked | StepStarted | ItemDone | ToolSaid | TokenSaid | StepCommitted | RunStopped
+    PlanningStarted
+    | PlanChecked
+    | StepStarted
+    | ItemDone
+    | ToolSaid
+    | TokenSaid
+    | StepCommitted
+    | RunStopped
+    | RevisionStarted
+    | RevisionMade
+    | NotRevised
 )
 Listener: TypeAlias = Callable[[Event], None]
 """Called in the machine's thread, ``ToolSaid`` in the tool's; it must return at once and never raise."""

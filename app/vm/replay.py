@@ -79,10 +79,11 @@ class Replay:
         author = None if commit.author == ENGINE else commit.author
         if scribe is None:
             return self._first(commit, kind, record, author)
-        if kind == "plan":
+        if kind in ("plan", "revision"):
             plan = plan_from_json(self._repository.reader.plan(commit.tree))
             self._interpreter = Interpreter(plan)
-            scribe.adopt_plan(plan, record, author=author)
+            adopt = scribe.adopt_plan if kind == "plan" else scribe.revise
+            adopt(plan, record, author=author)
         elif kind == "decision":
             scribe.decide(record, author=author)
         elif kind == "stop":

@@ -18,7 +18,16 @@ from app.plan.model import Json, Plan
 from app.vm.effects import CallNeeded, Effect, FanNeeded
 from app.vm.interpreter import Interpreter
 from app.vm.records import Record
-from app.vm.state import CANCELLED, FAILED, RUNNING, State, StepFailure, Transition
+from app.vm.state import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    RUNNING,
+    State,
+    StepFailure,
+    Transition,
+    visits_of,
+)
 from app.vm.usage import add_usage
 
 _COLUMN_FACTOR: Final = 4
@@ -43,7 +52,7 @@ class Scribe:
 
     @property
     def limits(self) -> dict[str, int]:
-        """The task's limits: ``steps``, ``seconds``, ``value_bytes``."""
+        """The task's limits: ``steps``, ``seconds``, ``value_bytes``, ``revisions``."""
         limits: dict[str, int] = self.goal.get("limits", {})
         return limits
 
@@ -64,10 +73,22 @@ class Scribe:
         self._writer.set_plan(self.plan)
         self.state.pc = plan.steps[0].seq_no if plan.steps else None
         self.state.status, self.state.error = RUNNING, None
-        count = len(plan.steps)
-        return self._commit(
-            "plan", f"plan: {count} {'step' if count == 1 else 'steps'}", record, author=author
-        )
+        return self._commit("plan", f"plan: {_count_steps(plan)}", record, author=author)
+
+    def revise(self, plan: Plan, record: Record, *, author: str | None) -> bytes:
+        """A new plan that goes on from here. ``record`` says where it stands: ``pc``, ``visits``.
+
+        What the branch revised from has used beyond this point stays used, where ``record`` says so
+        (``usage``, ``worked_ms``).
+        """
+        state = self.state
+        self.plan = plan.to_json()
+        self._writer.set_plan(self.plan)
+        state.pc, state.visits = record["pc"], visits_of(record)
+        state.status, state.error = COMPLETED if state.pc is None else RUNNING, None
+        state.usage = record.get("usage", state.usage)
+        state.worked_ms = record.get("worked_ms", state.worked_ms)
+        return self._commit("revision", f"revision: {_count_steps(plan)}", record, author=author)
 
     def begin(self, interpreter: Interpreter) -> Transition | Effect:
         """Start the next step. Inputs that no record could hold are that step's error, before any call."""
@@ -106,7 +127,7 @@ class Scribe:
         if transition.failure is not None:
             self._writer.set_list("errors", self.state.errors)
         kind = "failure" if transition.failed else "step"
-        return self._commit(kind, _step_subject(seq_no, transition), record), transition
+        return self._commit(kind, step_subject(seq_no, transition), record), transition
 
     def _write_step(self, transition: Transition, record: Record) -> None:
         kind = "failure" if transition.failed else "step"
@@ -154,13 +175,19 @@ class Scribe:
         return format_message(subject, trailers)
 
 
+def _count_steps(plan: Plan) -> str:
+    count = len(plan.steps)
+    return f"{count} {'step' if count == 1 else 'steps'}"
+
+
 def _worked_ms(record: Mapping[str, Json]) -> int:
     if "ended_ms" in record and "started_ms" in record:
         return max(0, int(record["ended_ms"]) - int(record["started_ms"]))
     return 0
 
 
-def _step_subject(seq_no: int, transition: Transition) -> str:
+def step_subject(seq_no: int, transition: Transition) -> str:
+    """What a step's commit says on its first line."""
     subject = f"step {seq_no}: {transition.summary}"
     if transition.failed and transition.failure is not None:
         return f"{subject} failed: {one_line(transition.failure.message, 160)}"

@@ -75,7 +75,7 @@ class State:
             status=control.get("status", RUNNING),
             steps=control.get("steps", 0),
             worked_ms=control.get("worked_ms", 0),
-            visits={int(seq_no): count for seq_no, count in control.get("visits", {}).items()},
+            visits=visits_of(control),
             error=control.get("error"),
             errors=list(snapshot.errors),
             usage=dict(control.get("usage", {})),
@@ -85,7 +85,7 @@ class State:
         """The content of ``state.json``: everything but the variables and lists; what is empty is left out."""
         control: dict[str, Any] = {"pc": self.pc, "status": self.status, "steps": self.steps}
         if self.visits:
-            control["visits"] = {str(seq_no): count for seq_no, count in self.visits.items()}
+            control["visits"] = visits_document(self.visits)
         if self.worked_ms:
             control["worked_ms"] = self.worked_ms
         if self.error is not None:
@@ -114,3 +114,13 @@ class State:
         ended = transition.next_pc is None or FINAL_ANSWER in transition.variables
         self.pc = None if ended else transition.next_pc
         self.status = COMPLETED if ended else RUNNING
+
+
+def visits_of(document: Mapping[str, Any]) -> dict[int, int]:
+    """``visits`` as a state or a record holds them: ``seq_no`` → how often the step was done."""
+    return {int(seq_no): count for seq_no, count in document.get("visits", {}).items()}
+
+
+def visits_document(visits: Mapping[int, int]) -> dict[str, int]:
+    """What :func:`visits_of` reads."""
+    return {str(seq_no): count for seq_no, count in visits.items()}

@@ -117,7 +117,7 @@ def test_a_step_that_goes_wrong_fails_the_run(cli: CommandLine, name: str) -> No
 
 
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {
-    "no plan": (["execute", "--goal", "g"], "error: no model is configured to write a plan"),
+    "no plan": (["execute", "--goal", "g"], "error: no model is configured to write plans"),
     "no goal": (["execute", "--plan", "plan.json"], "error: Missing option '--goal'"),
     "an empty goal": (["execute", "--goal", " ", "--plan", "plan.json"], "error: the goal is empty"),
     "a plan that is not there": (["execute", "--goal", "g", "--plan", "no.json"], "error: there is no file"),

@@ -6,6 +6,7 @@ import pytest
 from fake_asker import FakeAsker, assign, calling, catalog, plan
 
 from app.errors import PlanNotClean
+from app.plan.findings import error
 from app.plan.parse import plan_from_json
 from app.planner.data import VARIABLES_CHARACTERS
 from app.planner.revise import revise_plan, steps_to_keep
@@ -34,6 +35,11 @@ def codes(reply, **more):
     with pytest.raises(PlanNotClean) as caught:
         revise(FakeAsker(reply), max_rounds=1, **more)
     return [(finding.code, finding.step) for finding in caught.value.findings]
+
+
+def refuse_other_save(revised):
+    same = revised.steps[0].instruction == plan_from_json(OLD).steps[0].instruction
+    return [] if same else [error("R001", 1, "", "save must not be done again", "keep it")]
 
 
 def steps(*numbers):
@@ -84,24 +90,27 @@ class TestWhatTheModelIsTold:
 
 
 class TestWhatMayNotChange:
-    def test_a_kept_step_that_changed_is_sent_back_and_then_kept(self):
+    def test_what_is_refused_is_sent_back(self):
         asker = FakeAsker(OTHER_SAVE, NEW)
-        planned = revise(asker, must_keep=steps(1))
+        planned = revise(asker, must_keep=steps(1), refuse=refuse_other_save)
         assert [finding.code for finding in planned.rounds[0].findings] == ["R001"]
-        assert "step 1 must be kept" in asker.said()
+        assert "save must not be done again" in asker.said()
         assert planned.plan == plan_from_json(NEW)
 
-    @pytest.mark.parametrize(
-        "reply",
-        [
-            plan(*NEW["steps"][1:]),
-            plan(assign(0, x=1), *NEW["steps"]),
-            plan({**SAVE, "seq_no": 0}, *NEW["steps"][1:]),
-        ],
-        ids=["missing", "moved", "renumbered"],
-    )
-    def test_what_is_missing_moved_or_renumbered_is_not_kept(self, reply):
-        assert ("R001", 1) in codes(reply, must_keep=steps(1))
+    def test_only_a_plan_that_could_run_is_asked_what_it_would_do_again(self):
+        broken = plan(*OTHER_SAVE["steps"][:2], assign(3, final_answer="${page}"))
+        assert codes(broken, refuse=refuse_other_save) == [("P005", 3)]
+
+    def test_steps_to_keep_are_shown_with_all_before_them(self):
+        asker = FakeAsker(NEW)
+        revise(asker, must_keep=steps(1))
+        said = asker.requests[0].messages[1].content
+        assert "must not be done again" in said and "step 2 itself" not in said
+
+    def test_a_failed_step_among_those_to_keep_may_change(self):
+        asker = FakeAsker(NEW)
+        revise(asker, must_keep=steps(3))
+        assert "and step 2 itself" in asker.requests[0].messages[1].content
 
     def test_a_description_may_change(self):
         described = plan({**SAVE, "description": "keep it"}, *NEW["steps"][1:])
@@ -109,7 +118,6 @@ class TestWhatMayNotChange:
 
     def test_all_before_the_last_kept_step_is_kept_too(self):
         assert [step.seq_no for step in steps_to_keep(plan_from_json(OLD), steps(2))] == [1, 2]
-        assert ("R001", 1) in codes(OTHER_SAVE, must_keep=steps(2))
 
     def test_without_kept_steps_everything_may_change(self):
         assert steps_to_keep(plan_from_json(OLD), []) == ()

@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from place import make_workplace
+from scripting import Script, records, reply
 
 from app.db.base import TaskRow
 from app.errors import ConfigurationError, ModelError, PlanNotClean
-from app.llm.base import Model
-from app.llm.budget import Budget, Limits
-from app.llm.gateway import Gateway
-from app.llm.prices import Prices, load_prices
-from app.llm.scripted import ScriptedModel
-from app.services.inspect import read_log
+from app.llm.budget import Limits
 from app.services.planning import plan_goal
 from app.services.replays import replay_branch
-from app.services.runs import RunOptions, RunReport, run_branch
+from app.services.reports import RunReport
+from app.services.runs import RunOptions, run_branch
 from app.services.tasks import NewTask, find_task, submit_task
-from app.services.thinking import Askers
 from app.services.workplace import Workplace
-from app.tools import tool
-from app.tools.llm import llm_generate
 from app.vm.events import Event, PlanChecked, PlanningStarted
 from app.vm.interrupts import Interrupts
 
 CLEAN = [{"seq_no": 1, "type": "assign", "parameters": {"final_answer": 42}}]
 BROKEN = [{"seq_no": 1, "type": "assign", "parameters": {"final_answer": "${missing}"}}]
-
-
-@tool(effect="read")
-def look(value: Any) -> Any:
-    """Gives back what it is shown."""
-    return value
-
-
-Script = Callable[..., Workplace]
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[Script]:
-    """Makes a workplace whose model says the given replies."""
-    databases = []
-
-    def make(
-        *replies: dict[str, Any], limits: Limits | None = None, prices: dict[str, Any] | None = None
-    ) -> Workplace:
-        script, price_file = tmp_path / "replies.yaml", tmp_path / "prices.json"
-        script.write_text(json.dumps(list(replies)))
-        price_file.write_text(json.dumps(prices or {}))
-        place, database = make_workplace(tmp_path, [look, llm_generate])
-        databases.append(database)
-        model: Model = ScriptedModel.from_file(script, name="scripted")
-        table = load_prices(price_file) if prices else Prices()
-
-        def open_askers(usage: dict[str, Any]) -> Askers:
-            budget = Budget(limits or Limits())
-            budget.resume(
-                usage.get("model_calls", 0), usage.get("input_tokens"), usage.get("output_tokens"), None
-            )
-            gateway = Gateway(model, prices=table, budget=budget, clock_ms=place.clock_ms)
-            return Askers(gateway, gateway, "scripted", True)
-
-        return replace(place, open_askers=open_askers)
-
-    yield make
-    for database in databases:
-        database.close()
-
-
-def reply(purpose: str, content: Any, tokens: tuple[int, int] | None = (100, 10)) -> dict[str, Any]:
-    text = content if isinstance(content, str) else json.dumps(content)
-    entry: dict[str, Any] = {"purpose": purpose, "reply": text}
-    if tokens is not None:
-        entry["usage"] = {"input": tokens[0], "output": tokens[1]}
-    return entry
 
 
 def submit(place: Workplace, **more: Any) -> TaskRow:
@@ -88,12 +32,6 @@ def submit(place: Workplace, **more: Any) -> TaskRow:
 
 def run(place: Workplace, task: TaskRow, **options: Any) -> RunReport:
     return run_branch(place, task, "main", RunOptions(Interrupts(), **options))
-
-
-def records(place: Workplace, task: TaskRow) -> list[dict[str, Any]]:
-    """Oldest first."""
-    entries = list(read_log(place, task, None, with_records=True))[::-1]
-    return [entry.record or {} for entry in entries]
 
 
 def test_a_goal_alone_is_planned_run_and_answered(scripted: Script) -> None:
@@ -234,7 +172,7 @@ def test_an_error_of_the_model_is_a_stop_and_can_be_resumed(scripted: Script) ->
 
 
 def test_without_a_model_planning_says_what_to_set(tmp_path: Path) -> None:
-    place, database = make_workplace(tmp_path, [look])
+    place, database = make_workplace(tmp_path)
     with pytest.raises(ConfigurationError, match="no model is configured"):
         plan_goal(place, "a goal", None)
     database.close()

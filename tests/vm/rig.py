@@ -14,7 +14,9 @@ from app.history.journal import Journal
 from app.history.memory_store import MemoryStoreFactory
 from app.history.repository import HEADS, Repository
 from app.plan.parse import plan_from_json
-from app.services.runs import open_scribe
+from app.services.reports import Revised
+from app.services.revising import Past, commit_revision
+from app.services.scribes import open_scribe
 from app.tools.base import Tool
 from app.tools.registry import Catalog, Registry
 from app.vm.caller import Caller
@@ -135,6 +137,15 @@ class Rig:
         }
         scribe.decide(record, author="tester")
         scribe.journal.flush()
+
+    def revise(self, name: str, steps: Sequence[Mapping[str, Any]], branch: str = "main") -> Revised:
+        """A person's new plan for ``branch``, as the new branch ``name``."""
+        commits = list(self.repository.log(self.head(branch)))[::-1]
+        past = Past(self.repository, self.ledger, branch, commits, lambda tool: tool)
+        plan = plan_from_json(list(steps))
+        return commit_revision(
+            TASK, past, past.fork_point(plan), plan, name, {"who": "tester"}, author="tester"
+        )
 
     def state(self, branch: str = "main") -> State:
         commit = self.repository.commit(self.head(branch))

@@ -82,6 +82,7 @@ def revise_prompt(
             "plan": fence("plan", plan_text(plan.to_json())),
             "error": "" if error is None else fence_value("error", dict(error)),
             "variables": fence("variables", preview_variables(variables)),
+            "error_in_kept": _failed_among(keep, error),
             "keep": fence("steps", plan_text({"steps": [step.to_json() for step in keep]})) if keep else "",
             "only": "" if only_step is None else str(only_step),
             "suggestion": fence("suggestion", cut(suggestion, _SUGGESTION_CHARACTERS)) if suggestion else "",
@@ -110,6 +111,12 @@ def generate_prompt(task: str, context: Json, response_format: Json, output_name
 def retry_prompt(problem: str) -> Prompt:
     """The answer again; ``problem`` says on one line what was wrong with it."""
     return render("retry", {"problem": clean(problem)})
+
+
+def _failed_among(steps: Sequence[Step], error: Mapping[str, Json] | None) -> str:
+    """The step that failed, where it is among ``steps``, as in a loop."""
+    failed = None if error is None else error.get("step")
+    return str(failed) if any(step.seq_no == failed for step in steps) else ""
 
 
 def _form(response_format: Json) -> str:
