@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import PROJECT, CommandLine
@@ -90,3 +92,50 @@ def test_the_scripted_example_is_repaired_once_and_answers(
     assert "P007" in result.stderr
     assert "P005" in result.stderr
     assert "4 model calls, 2,840 tokens in, 285 out" in result.stderr
+
+
+def scripted(checkout: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, goal: str) -> dict[str, Any]:
+    """The report of a scripted example, as its first lines say how to run it."""
+    path = EXAMPLES / "scripted" / f"{name}.yaml"
+    assert f'--goal "{goal}"' in path.read_text()
+    monkeypatch.setenv("LLM_PROVIDER", "scripted")
+    monkeypatch.setenv("SCRIPTED_REPLIES", str(path))
+    report: dict[str, Any] = checkout.json("execute", "--goal", goal)
+    assert checkout.json("replay", report["task_id"])["identical"]
+    return report
+
+
+def lines_matching(pattern: str, path: str) -> int:
+    return len([line for line in (PROJECT / path).read_text().splitlines() if re.search(pattern, line)])
+
+
+def test_a_loop_and_a_judged_condition(checkout: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = scripted(checkout, monkeypatch, "documented", "Is the Makefile documented?")
+    documented, targets = (
+        lines_matching("^[a-z][a-z-]*:.*##", "Makefile"),
+        lines_matching("^[a-z-]+:", "Makefile"),
+    )
+    assert report["final_answer"] == f"It is: {documented} of {targets} targets have a help text."
+
+
+def test_a_text_an_item(checkout: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = scripted(checkout, monkeypatch, "summaries", "What are the files at the top for?")
+    assert len(report["final_answer"].splitlines()) == 3
+    assert report["usage"]["model_calls"] == 4
+
+
+def test_two_faults_then_a_failure_then_a_revision(
+    checkout: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = scripted(checkout, monkeypatch, "revised", "How many settings and targets are there?")
+    settings, targets = (
+        lines_matching("^#? ?[A-Z_]+=", ".env.example"),
+        lines_matching("^[a-z-]+:", "Makefile"),
+    )
+    assert report["final_answer"] == f"{settings} settings, {targets} targets"
+    assert [revised["kept"] for revised in report["revisions"]] == [1]
+    records = checkout.json("log", report["task_id"], "--records")
+    kinds = [entry["kind"] for entry in records][::-1]
+    assert kinds == ["goal", "plan", "step", "revision", "step", "step"]
+    rounds = next(entry["record"]["rounds"] for entry in records if entry["kind"] == "plan")
+    assert [[finding["code"] for finding in each["findings"]] for each in rounds] == [["P007", "P005"], []]
