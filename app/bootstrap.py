@@ -111,7 +111,13 @@ def _open_askers(settings: Settings, models: Models | None, usage: Mapping[str, 
     )
     standard = Gateway(models.standard, prices=load_prices(settings.model_prices), budget=budget)
     reasoning = dataclasses.replace(standard, model=models.reasoning)
-    return Askers(standard, reasoning, models.reasoning.name, models.reasoning.provider == "scripted")
+    return Askers(
+        standard,
+        reasoning,
+        models.reasoning.name,
+        is_scripted=models.reasoning.provider == "scripted",
+        answers_as=(models.standard.provider, models.standard.name),
+    )
 
 
 def doctor() -> list[Check]:

@@ -33,6 +33,16 @@ class Attempt(NamedTuple):
     error: str | None
 
 
+class StoredEffect(NamedTuple):
+    """An outcome that arrived and is not committed. ``item`` is -1 for a call that is none of a ``for_each``."""
+
+    seq_no: int
+    visit: int
+    item: int
+    inputs_hash: str
+    outcome: bytes
+
+
 class Ledger(Protocol):
     """The attempts and the finished, uncommitted effects of one task. What a method did is durable on return."""
 
@@ -55,6 +65,9 @@ class Ledger(Protocol):
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         """Item → (inputs hash, outcome)."""
+
+    def branch_effects(self, branch: str) -> list[StoredEffect]:
+        """All outcomes of a branch, in any order."""
 
     def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
         """Forget outcomes that have been committed."""
@@ -100,11 +113,16 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class BranchRow:
-    """What is known of a branch beside its history."""
+    """What is known of a branch beside its history.
+
+    ``source`` is the branch it was forked from, ``source_head`` the commit (hex) that one stood at then.
+    """
 
     name: str
     status: str
     created_ms: int
+    source: str | None = None
+    source_head: str | None = None
 
 
 class TaskTable(Protocol):
@@ -142,6 +160,9 @@ class TaskTable(Protocol):
 
     def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
         """Add a branch, or set the status of one."""
+
+    def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
+        """Note which branch another was forked from, and the commit (hex) that one stood at. Raises ``NotFound``."""
 
     def delete_branch(self, task_id: str, branch: str) -> None:
         """Forget a branch and its lease's owner."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select, update
 
-from app.db.base import Attempt, AttemptState
+from app.db.base import Attempt, AttemptState, StoredEffect
 from app.db.models import attempts, effects
 from app.db.session import Database, retry_lost
 from app.db.texts import storable_or_none
@@ -60,6 +60,12 @@ class SqlLedger:
         with self._database.read() as connection:
             rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
         return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
+
+    def branch_effects(self, branch: str) -> list[StoredEffect]:
+        asking = select(*(effects.c[name] for name in StoredEffect._fields))
+        asking = asking.where(effects.c.task_id == self._task_id, effects.c.branch == branch)
+        with self._database.read() as connection:
+            return [StoredEffect(*row) for row in connection.execute(asking)]
 
     def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
         self._change(delete(effects).where(*self._visit(branch, seq_no, visit)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from app.db.base import Attempt, AttemptState
+from app.db.base import Attempt, AttemptState, StoredEffect
 from app.errors import BranchMoved, Conflict, LeaseHeld
 
 
@@ -54,6 +54,15 @@ class MemoryLedger:
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         with self._lock:
             return dict(self._effects.get((branch, seq_no, visit), {}))
+
+    def branch_effects(self, branch: str) -> list[StoredEffect]:
+        with self._lock:
+            return [
+                StoredEffect(seq_no, visit, item, *kept)
+                for (name, seq_no, visit), items in self._effects.items()
+                if name == branch
+                for item, kept in items.items()
+            ]
 
     def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
         with self._lock:

@@ -72,9 +72,25 @@ def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -
         commit = repository.resolve(revision)
         repository.fork(commit.oid, name)
         control = repository.reader.control(commit.tree)
+        source = source_of(repository, task, revision, commit)
     status = status_of(control)
     workplace.tasks.note_branch(task.id, name, status, workplace.clock_ms())
+    if source is not None:
+        workplace.tasks.note_source(task.id, name, *source)
     return BranchView(name, status, commit.id, commit.subject, commit.time, control.get("steps", 0), False)
+
+
+def source_of(repository: Repository, task: TaskRow, revision: str, commit: Commit) -> tuple[str, str] | None:
+    """The branch that is forked at ``commit``, and the commit it stands at: the one that was named, else the current
+    one where it has the commit, else the first that has. ``None`` where no branch has it."""
+    branches = repository.branches()
+    named = revision.split("~")[0].rstrip("^")
+    in_order = dict.fromkeys([named, task.current_branch, *branches])
+    for name in in_order:
+        head = branches.get(name)
+        if head is not None and any(each.oid == commit.oid for each in repository.log(head)):
+            return name, head.hex()
+    return None
 
 
 def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:

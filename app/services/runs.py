@@ -14,6 +14,7 @@ from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
 from app.services.reports import Revised, RunReport, report_at, report_run
+from app.services.reusing import open_reuse
 from app.services.revising import revise_failed
 from app.services.scribes import open_scribe
 from app.services.tasks import open_repository, positive_steps
@@ -195,6 +196,7 @@ def make_caller(
         max_result_bytes=scribe.limits.get("value_bytes", workplace.limits["value_bytes"]),
         thinker=askers,
         on_token=_token_listener(options.listener),
+        reuse=open_reuse(workplace, task, repository, branch, scribe.goal.get("namespace"), askers),
     )
 
 

@@ -10,19 +10,28 @@ from app.plan.model import Json
 from app.planner.answers import Answer
 from app.planner.generate_text import generate_text
 from app.planner.judge import judge
+from app.planner.prompts.templates import prompt_hash
+from app.vm.origins import Mind
 
 
 @dataclass(frozen=True, slots=True)
 class Askers:
     """``standard`` writes texts and judges, ``reasoning`` plans; ``model`` names the latter.
 
-    ``is_scripted``: nobody thinks, replies are read from a file.
+    ``is_scripted``: nobody thinks, replies are read from a file. ``answers_as``: provider and model of
+    ``standard``, as records name them.
     """
 
     standard: Asker
     reasoning: Asker
     model: str = ""
     is_scripted: bool = False
+    answers_as: tuple[str, str] | None = None
+
+    def knows(self, mind: Mind) -> bool:
+        """Whether ``mind`` is the standard model with a prompt as it is now: it would be asked the same again."""
+        same_model = self.answers_as is None or (mind.provider, mind.model) == self.answers_as
+        return same_model and mind.prompt is not None and mind.prompt_hash == prompt_hash(mind.prompt)
 
     def generate(
         self,

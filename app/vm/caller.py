@@ -8,17 +8,19 @@ from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from app.db.base import Attempt, AttemptState, Ledger
-from app.history.canonical import RECORD_DEPTH, canonical
+from app.history.canonical import canonical
 from app.plan.model import Json, Retry
 from app.tools.base import Tool
 from app.tools.context import Generate
 from app.vm.calls import Call, CallError, CallState, Outcome
 from app.vm.decisions import Decisions, Place, Waiting, in_doubt, reason_for_waiting
+from app.vm.effects import Effect, JudgementNeeded
+from app.vm.keys import KEYED, NOTHING_WRITTEN, CallKey, call_key, input_digests, judgement_key
+from app.vm.origins import Origin
 from app.vm.performer import Performer
+from app.vm.records import Record
+from app.vm.reuse import Found, Reuse
 from app.vm.thinking import ModelUse, Thinker
-
-KEYED: Final = frozenset({"write", "irreversible"})
-"""Effect classes whose calls have attempts and idempotency keys."""
 
 _ATTEMPT_STATES: Final[Mapping[str, AttemptState]] = {
     "timeout": "timeout",
@@ -44,7 +46,10 @@ class MustWait(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call as the step asks for it. ``handles_errors``: the plan says what follows an error."""
+    """One call as the step asks for it. ``handles_errors``: the plan says what follows an error.
+
+    ``digests`` are those of the inputs (:func:`app.vm.keys.value_digest`), where somebody has them already.
+    """
 
     place: Place
     tool: Tool
@@ -53,6 +58,12 @@ class Request:
     retry: Retry | None
     handles_errors: bool
     outputs: tuple[str, ...] = ()
+    digests: Mapping[str, str] | None = None
+
+    def content_key(self, written: bytes) -> CallKey:
+        """What the call asks, after the writes that ``written`` stands for."""
+        digests = input_digests(self.inputs) if self.digests is None else self.digests
+        return call_key(self.tool.name, self.tool.version, self.tool.effect, digests, written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ class Caller:
         max_result_bytes: int,
         thinker: Thinker | None = None,
         on_token: Callable[[Place, str], None] | None = None,
+        reuse: Reuse | None = None,
     ) -> None:
         self.task_id = task_id
         self.branch = branch
@@ -92,6 +104,7 @@ class Caller:
         self._thinker = thinker
         self._on_token = on_token
         self._uses: dict[Place, ModelUse] = {}
+        self.reuse = reuse
 
     def answer(self, request: Request) -> Answer:
         """Make the call, or take what was decided about it. Raises :class:`MustWait`."""
@@ -106,23 +119,76 @@ class Caller:
         return Answer(outcome, self.key(request.place))
 
     def settled(self, request: Request) -> Answer | None:
-        """The answer that needs no call: an error the plan handles, or a decision. Raises :class:`MustWait`."""
+        """The answer that needs no call: an earlier one, an error the plan handles, or a decision.
+
+        Raises :class:`MustWait`.
+        """
+        if request.tool.effect != "irreversible":
+            return self._reused(request)
         attempt = self.doubtful(request)
         if attempt is None:
-            return None
-        decision = self._decisions.about(attempt)
-        if decision is None:
-            if attempt.state == "raised" and request.handles_errors:
-                return Answer(self.without_call(error=attempt.error or "the tool raised"), attempt.key)
-            raise MustWait(self._waiting(request, attempt))
+            return self._after_fork(request)
+        decision = self._decisions.about(attempt.key, attempt.number)
+        if decision is not None:
+            return self._decided(attempt.key, decision)
+        if attempt.state == "raised" and request.handles_errors:
+            return Answer(self.without_call(error=attempt.error or "the tool raised"), attempt.key)
+        raise MustWait(self._waiting(request, attempt))
+
+    def _decided(self, key: str, decision: Mapping[str, Any]) -> Answer | None:
+        """What a decision makes of a call; ``None``: it is made."""
         if decision["choice"] == "run":
             return None
         noted = {name: decision[name] for name in ("choice", "who", "from_commit") if name in decision}
         if decision["choice"] == "fail":
-            return Answer(
-                self.without_call(error="somebody decided that this step fails"), attempt.key, noted
-            )
-        return Answer(self.without_call(value=decision.get("value")), attempt.key, noted)
+            return Answer(self.without_call(error="somebody decided that this step fails"), key, noted)
+        outcome = self.without_call(value=decision.get("value"))
+        if "from_commit" in noted:
+            outcome = replace(outcome, origin=Origin(noted["from_commit"]))
+        return Answer(outcome, key, noted)
+
+    def _reused(self, request: Request) -> Answer | None:
+        """An earlier answer of the same call."""
+        if self.reuse is None or not self.reuse.takes(request.tool):
+            return None
+        found = self.reuse.find(request.content_key(self.reuse.written), request.outputs)
+        return None if found is None else Answer(self.from_earlier(found))
+
+    def _after_fork(self, request: Request) -> Answer | None:
+        """What becomes of a call whose tool was called beyond the fork point, and must not be repeated unasked."""
+        reuse = self.reuse
+        if reuse is None or request.tool.name not in reuse.again:
+            return None
+        key = self.key(request.place)
+        decision = self._decisions.about(key, 0)
+        if decision is not None:
+            return self._decided(key, decision)
+        if reuse.policy == "run":
+            return None
+        if reuse.policy == "skip":
+            return Answer(self.without_call(), key, {"choice": "skip"})
+        found = reuse.find(request.content_key(reuse.written)) if reuse.policy == "reuse" else None
+        if found is not None and found.origin.commit is not None:
+            noted = {"choice": "reuse", "from_commit": found.origin.commit}
+            return Answer(self.from_earlier(found), key, noted)
+        reason = f"{request.tool.name} was called beyond the fork point, and must not be repeated unasked"
+        raise MustWait(Waiting(reason, request.place, request.tool.name, request.inputs, key, 0))
+
+    def earlier_judgement(self, effect: JudgementNeeded) -> Found | None:
+        """What a model said of the same condition before."""
+        if self.reuse is None or not self.reuse.enabled:
+            return None
+        return self.reuse.find(judgement_key(effect.prompt, effect.context))
+
+    def committed(self, record: Record, oid: bytes, effect: Effect) -> None:
+        """A step with an effect was committed: its answers count from now on."""
+        if self.reuse is not None:
+            outputs = () if isinstance(effect, JudgementNeeded) else effect.outputs
+            self.reuse.committed(record, oid.hex(), outputs)
+
+    def from_earlier(self, found: Found) -> Outcome:
+        """An earlier answer as the outcome of a call that was not made."""
+        return replace(self.without_call(value=found.value), origin=found.origin)
 
     def doubtful(self, request: Request) -> Attempt | None:
         """The attempt of this very call whose effect nobody knows."""
@@ -208,7 +274,7 @@ class AttemptKeeper:
         if key not in self._earlier:
             attempts = self._ledger.attempts(key)
             self._earlier[key] = attempts[-1].number if attempts else 0
-        asked = inputs_hash(call.tool, call.arguments)
+        asked = inputs_hash(call.tool, input_digests(call.arguments))
         self._ledger.begin(
             Attempt(
                 key=key,
@@ -233,6 +299,6 @@ class AttemptKeeper:
             self._ledger.close(key, self._earlier[key] + number, known, error.message)
 
 
-def inputs_hash(tool: Tool, inputs: Mapping[str, Json]) -> str:
-    """What a call asks, as a hash: tool, version and resolved inputs."""
-    return sha256(canonical([tool.name, tool.version, dict(inputs)], RECORD_DEPTH)).hexdigest()
+def inputs_hash(tool: Tool, digests: Mapping[str, str]) -> str:
+    """What a call asks, as a hash: tool, version and the digests of the resolved inputs."""
+    return call_key(tool.name, tool.version, tool.effect, digests, NOTHING_WRITTEN).asked.hex()

@@ -11,6 +11,7 @@ from app.plan.model import Json, Retry
 from app.tools.arguments import bind_arguments
 from app.tools.base import Effect, Tool
 from app.tools.context import Generate
+from app.vm.origins import Origin
 
 CallState: TypeAlias = Literal["ok", "failed", "unknown"]
 """``failed``: surely without effect, or of a tool that has none. ``unknown``: it may have happened."""
@@ -58,8 +59,8 @@ class CallError:
 class Outcome:
     """What a call gave: ``value`` where ``state`` is ``ok``, else ``error``.
 
-    ``attempts`` is 0 where the tool was never called. Times are epoch milliseconds: the start of the first
-    attempt and the end of the last.
+    ``attempts`` is 0 where the tool was never called; ``origin`` says where the value came from then, if it is an
+    earlier result. Times are epoch milliseconds: the start of the first attempt and the end of the last.
     """
 
     state: CallState
@@ -69,6 +70,7 @@ class Outcome:
     started_ms: int
     ended_ms: int
     model_calls: tuple[dict[str, Json], ...] = ()
+    origin: Origin | None = None
 
 
 class AttemptHooks(Protocol):

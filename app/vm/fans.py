@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from hashlib import sha256
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from app.history.canonical import RECORD_DEPTH, canonical
 from app.tools.base import Tool
 from app.vm.caller import Caller, Request, inputs_hash
 from app.vm.calls import Call, CallError, Outcome
 from app.vm.decisions import Place
 from app.vm.effects import FanNeeded
+from app.vm.keys import CallKey, input_digests, reads_outside, value_digest
 
 WIDTH: Final = 8
 """Items in flight at once."""
@@ -26,7 +26,7 @@ class Fan:
         self._effect = effect
         self._tool = tool
         self._on_done = on_done
-        self._shared_hash = inputs_hash(tool, effect.shared)
+        self._shared_digests = input_digests(effect.shared)
         self._outcomes: dict[int, Outcome] = {}
         self._first_error = effect.count
 
@@ -38,6 +38,7 @@ class Fan:
         for item, message in self._effect.broken.items():
             self._take(item, self._caller.without_call(error=message))
         self._take_finished()
+        self._take_reused()
         # What can't be repeated is not begun before it is known that everything before it went well.
         if self._tool.effect == "irreversible":
             self._one_by_one()
@@ -75,6 +76,22 @@ class Fan:
             if item < effect.count and item not in self._outcomes and asked == self._hash(item):
                 self._take(item, load_outcome(data))
 
+    def _take_reused(self) -> None:
+        """Earlier answers of the task. Items with the same key take one answer after the other."""
+        reuse = self._caller.reuse
+        if reuse is None or not reuse.takes(self._tool):
+            return
+        earlier: Counter[CallKey] = Counter()
+        for item in range(self._effect.count):
+            if item in self._effect.broken:
+                continue
+            key = self._request(item).content_key(reuse.written)
+            if item not in self._outcomes:
+                found = reuse.find(key, self._effect.outputs, earlier[key])
+                if found is not None:
+                    self._take(item, self._caller.from_earlier(found))
+            earlier[key] += 1
+
     def _one_by_one(self) -> None:
         for item in range(self._effect.count):
             if self._is_wanted(item):
@@ -108,7 +125,7 @@ class Fan:
         performed = outcome.error is None or (
             outcome.state == "unknown" and self._tool.effect == "irreversible"
         )
-        if performed and self._tool.effect != "pure":
+        if performed and outcome.origin is None and self._tool.effect != "pure":
             effect = self._effect
             self._caller.ledger.save_effect(
                 self._caller.branch,
@@ -116,7 +133,7 @@ class Fan:
                 effect.visit,
                 item,
                 self._hash(item),
-                dump_outcome(outcome),
+                dump_outcome(outcome, self._tool, effect.outputs),
             )
         self._take(item, outcome)
 
@@ -130,23 +147,30 @@ class Fan:
             effect.retry,
             effect.handles_errors,
             effect.outputs,
+            self._digests(item),
         )
 
+    def _digests(self, item: int) -> dict[str, str]:
+        """Of the item's inputs. The shared ones, which may be large, are hashed once."""
+        own = {name: value_digest(column[item]) for name, column in self._effect.columns.items()}
+        return {**self._shared_digests, **own}
+
     def _hash(self, item: int) -> str:
-        """What the item is asked. The shared inputs, which may be large, are hashed once."""
-        own = {name: column[item] for name, column in self._effect.columns.items()}
-        return sha256(canonical([self._shared_hash, own], RECORD_DEPTH)).hexdigest()
+        return inputs_hash(self._tool, self._digests(item))
 
 
-def dump_outcome(outcome: Outcome) -> bytes:
-    """An outcome as bytes for the effects table."""
+def dump_outcome(outcome: Outcome, tool: Tool, outputs: Sequence[str]) -> bytes:
+    """An outcome as bytes for the effects table, with what it takes to find it as an earlier answer."""
     fields = {
         "value": outcome.value,
         "error": outcome.error.message if outcome.error is not None else None,
         "attempts": outcome.attempts,
         "started_ms": outcome.started_ms,
         "ended_ms": outcome.ended_ms,
+        "reads": reads_outside(tool.name, tool.effect),
     }
+    if outputs:
+        fields["outputs"] = list(outputs)
     if outcome.model_calls:
         fields["model_calls"] = outcome.model_calls
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

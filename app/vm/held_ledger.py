@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.db.base import Attempt, AttemptState, Ledger
+from app.db.base import Attempt, AttemptState, Ledger, StoredEffect
 from app.vm.interrupts import Interrupts
 
 
@@ -38,6 +38,10 @@ class HeldLedger:
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         with self._interrupts.held():
             return self._ledger.effects(branch, seq_no, visit)
+
+    def branch_effects(self, branch: str) -> list[StoredEffect]:
+        with self._interrupts.held():
+            return self._ledger.branch_effects(branch)
 
     def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
         with self._interrupts.held():

@@ -94,6 +94,8 @@ class Machine:
             record = self._perform(request)
             transition = self._interpreter.finish(state, request, recorded_outcome(record))
         oid, made = scribe.step(self._interpreter, transition, record)
+        if not made.failed and not isinstance(request, Transition):
+            self._caller.committed(record, oid, request)
         if not isinstance(request, Transition) and record.get("effect") != "pure":
             scribe.journal.flush()
             if isinstance(request, FanNeeded) and not made.failed:
@@ -133,6 +135,9 @@ class Machine:
 
     def _judge(self, effect: JudgementNeeded) -> Record:
         """Ask the model about a condition."""
+        earlier = self._caller.earlier_judgement(effect)
+        if earlier is not None:
+            return judgement_record(effect, Outcome(earlier.value), origin=earlier.origin)
         if self._thinker is None:
             return judgement_record(effect, Outcome(error=NO_MODEL))
         try:
