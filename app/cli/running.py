@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -21,7 +21,8 @@ from app.cli.waiting_text import waiting_lines
 from app.db.base import TaskRow
 from app.errors import LeaseHeld
 from app.plan.model import Json
-from app.services.reports import RunReport
+from app.services.explain import explain_run
+from app.services.reports import Revised, RunReport
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
@@ -59,8 +60,12 @@ def run_to_its_end(
     manner: Manner,
     *,
     max_steps: int | None = None,
+    more: Callable[[RunReport], Mapping[str, Any]] = lambda report: {},
 ) -> NoReturn:
-    """Run, show how it goes and what came of it, and leave with the exit code of its end."""
+    """Run, show how it goes and what came of it, and leave with the exit code of its end.
+
+    ``more`` is what the JSON document holds beside the report.
+    """
     if not manner.is_silent:
         tell([[("task ", QUIET), (task.id, NAME), (f"  branch {branch}", QUIET)]])
     started = monotonic()
@@ -68,10 +73,28 @@ def run_to_its_end(
         on_held = _held_teller(manner)
         report = run_branch(workplace, task, branch, RunOptions(interrupts, listener, on_held, max_steps))
     if manner.as_json:
-        emit_json(report.to_json())
+        emit_json({**report.to_json(), **more(report)})
     else:
         _tell_end(report, manner, monotonic() - started)
     raise click.exceptions.Exit(code_of_status(report.status))
+
+
+def run_revision(
+    workplace: Workplace, task: TaskRow, revised: Revised, interrupts: Interrupts, manner: Manner
+) -> NoReturn:
+    """Run a revision that was just committed; as :func:`run_to_its_end`, and the JSON tells what was reused."""
+
+    def explained(report: RunReport) -> dict[str, Any]:
+        _, _, steps = explain_run(workplace, task, report.branch)
+        documents = [step.to_json() for step in steps]
+        return {
+            "fork_point": revised.fork_point,
+            "kept": revised.kept,
+            "reused": [each for each in documents if each["outcome"] == "reused"],
+            "ran": [each for each in documents if each["outcome"] == "ran"],
+        }
+
+    run_to_its_end(workplace, task, revised.branch, interrupts, manner, more=explained)
 
 
 @contextmanager

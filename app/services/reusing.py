@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from app.db.base import TaskRow
 from app.history.commits import Commit
@@ -68,7 +68,6 @@ def open_reuse(
     task: TaskRow,
     repository: Repository,
     branch: str,
-    namespace: str | None,
     askers: Askers | None,
 ) -> Reuse | None:
     """What the run of ``branch`` may take again; ``None`` where the task can have no other run. Reads little yet."""
@@ -78,14 +77,16 @@ def open_reuse(
 
     def look() -> Earlier:
         fork = fork_of(workplace, task, repository, branch)
-        reader = CallReader(repository)
         record = fork.record if fork is not None else {}
-        return Earlier(
-            reader,
-            reader.line(head),
-            _sources(repository, branch, fork),
+        return earlier_of(
+            workplace,
+            task,
+            repository,
+            head,
+            fork.source if fork is not None else None,
+            besides=branch,
             enabled=record.get("reuse", True),
-            policy=cast(Policy, record.get("irreversible") or _policy(workplace, namespace)),
+            policy=record.get("irreversible"),
             again=_called_beyond(workplace, task, repository, fork),
         )
 
@@ -93,19 +94,43 @@ def open_reuse(
     return Reuse(look, workplace.ledger(task.id), knows)
 
 
-def _sources(repository: Repository, branch: str, fork: Fork | None) -> list[Source]:
+def earlier_of(
+    workplace: Workplace,
+    task: TaskRow,
+    repository: Repository,
+    head: bytes,
+    source: Source | None,
+    *,
+    besides: str | None = None,
+    enabled: bool = True,
+    policy: Policy | None = None,
+    again: frozenset[str] = frozenset(),
+) -> Earlier:
+    """What a run that goes on at ``head`` may know of others: of ``source``, which it was forked from, first."""
+    reader = CallReader(repository)
+    return Earlier(
+        reader,
+        reader.line(head),
+        _sources(repository, besides, source),
+        enabled=enabled,
+        policy=policy or _policy(workplace, task.namespace),
+        again=again,
+    )
+
+
+def _sources(repository: Repository, besides: str | None, first: Source | None) -> list[Source]:
     """The run that was forked, then all others, the newest first."""
-    others = [Source(name, head) for name, head in repository.branches().items() if name != branch]
+    others = [Source(name, head) for name, head in repository.branches().items() if name != besides]
     others.sort(key=lambda source: (-repository.commit(source.head).time, source.branch))
-    if fork is None:
+    if first is None:
         return others
-    return [fork.source, *(source for source in others if source.head != fork.source.head)]
+    return [first, *(source for source in others if source.head != first.head)]
 
 
-def _policy(workplace: Workplace, namespace: str | None) -> str:
+def _policy(workplace: Workplace, namespace: str | None) -> Policy:
     if namespace is None:
         return "ask"
-    policy: str = workplace.namespaces.get(namespace).policies.get("irreversible", "ask")
+    policy: Policy = workplace.namespaces.get(namespace).policies.get("irreversible", "ask")
     return policy
 
 

@@ -52,10 +52,15 @@ class Past:
 
 
 def read_past(
-    workplace: Workplace, task: TaskRow, repository: Repository, branch: str, catalog: Catalog
+    workplace: Workplace,
+    task: TaskRow,
+    repository: Repository,
+    branch: str,
+    catalog: Catalog,
+    head: bytes | None = None,
 ) -> Past:
-    """The past of a branch as it stands. Raises ``NotFound``."""
-    commits = list(repository.log(repository.head(branch)))[::-1]
+    """The past of a branch as it stands, or as it stood at ``head``. Raises ``NotFound``."""
+    commits = list(repository.log(repository.head(branch) if head is None else head))[::-1]
 
     def tool_name(name: str) -> str:
         signature = catalog.signature(name)

@@ -196,7 +196,7 @@ def make_caller(
         max_result_bytes=scribe.limits.get("value_bytes", workplace.limits["value_bytes"]),
         thinker=askers,
         on_token=_token_listener(options.listener),
-        reuse=open_reuse(workplace, task, repository, branch, scribe.goal.get("namespace"), askers),
+        reuse=open_reuse(workplace, task, repository, branch, askers),
     )
 
 
