@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from plans import assign, call, jump
+
 from app.db.base import Ledger
 from app.db.memory import MemoryLedger
 from app.history.base import Store
@@ -29,6 +31,8 @@ from app.vm.performer import Performer
 from app.vm.replay import Replay, ReplayResult
 from app.vm.scribe import Scribe
 from app.vm.state import State
+
+__all__ = ["LIMITS", "START_MS", "TASK", "Clock", "Rig", "assign", "call", "catalog", "jump"]
 
 TASK = "00000000-0000-4000-8000-000000000001"
 START_MS = 1_700_000_000_000
@@ -165,18 +169,3 @@ class Rig:
 
     def replay(self, branch: str = "main") -> ReplayResult:
         return Replay(self.repository, TASK).run(self.head(branch))
-
-
-def assign(seq_no: int, **values: Any) -> dict[str, Any]:
-    return {"seq_no": seq_no, "type": "assign", "parameters": values}
-
-
-def call(seq_no: int, tool: str, output_vars: Any = None, params: Any = None, **more: Any) -> dict[str, Any]:
-    parameters = {"tool_name": tool, "tool_params": params or {}, **more}
-    if output_vars is not None:
-        parameters["output_vars"] = output_vars
-    return {"seq_no": seq_no, "type": "calling", "parameters": parameters}
-
-
-def jump(seq_no: int, **parameters: Any) -> dict[str, Any]:
-    return {"seq_no": seq_no, "type": "jmp", "parameters": parameters}
