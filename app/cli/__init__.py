@@ -37,6 +37,7 @@ _STACKVM: Final[Sections] = {
         "verify": Entry("app.cli.verify:verify", "Check a plan without running it."),
         "resume": Entry("app.cli.resume:resume", "Go on with a run from where it stands."),
         "revise": Entry("app.cli.revise:revise", "Change the plan, and run only what depends on the change."),
+        "set": Entry("app.cli.set:set_", "Set variables at any commit, and go on from there."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
     },
     "Look": {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from app.db.base import TaskRow
 from app.errors import Conflict
 from app.history.commits import Commit
-from app.history.repository import Repository
+from app.history.refnames import check_branch_name
+from app.history.repository import HEADS, Repository
 from app.services.tasks import MAIN, open_repository, refuse_running
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -78,6 +80,20 @@ def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -
     if source is not None:
         workplace.tasks.note_source(task.id, name, *source)
     return BranchView(name, status, commit.id, commit.subject, commit.time, control.get("steps", 0), False)
+
+
+def new_branch_name(repository: Repository, name: str | None, kind: str) -> str:
+    """``name``, or where there is none the next free one of its kind: ``revision-1``, ``revision-2``.
+
+    Raises ``Conflict`` where the name is taken or none that git allows.
+    """
+    if name is None:
+        numbered = (f"{kind}-{number}" for number in count(1))
+        return next(each for each in numbered if repository.store.ref(HEADS + each) is None)
+    check_branch_name(name)
+    if repository.store.ref(HEADS + name) is not None:
+        raise Conflict(f"there is a branch {name!r} already", hint="give another --name")
+    return name
 
 
 def source_of(repository: Repository, task: TaskRow, revision: str, commit: Commit) -> tuple[str, str] | None:

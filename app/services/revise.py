@@ -9,8 +9,6 @@ from typing import Any
 
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError, NotFound, PlanRejected
-from app.history.refnames import check_branch_name
-from app.history.repository import HEADS, Repository
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
@@ -18,10 +16,11 @@ from app.plan.paths import Path, format_path, parse_path
 from app.planner.records import plan_record
 from app.planner.revise import revise_plan
 from app.planner.rounds import Planned
+from app.services.branches import new_branch_name
 from app.services.planning import require_askers, watcher_of
 from app.services.reports import Revised
 from app.services.reusing import earlier_of
-from app.services.revising import Past, commit_revision, free_branch, read_past
+from app.services.revising import Past, commit_revision, read_past
 from app.services.tasks import check_plan_text, open_repository
 from app.services.workplace import Workplace
 from app.vm.attempted import Attempted
@@ -185,7 +184,7 @@ def propose_revision(
         repository.head(branch)
         if options.name is None:
             _refuse_running(workplace, task, branch)
-        name = _free_name(repository, options.name)
+        name = new_branch_name(repository, options.name, "revision")
         past = read_past(workplace, task, repository, branch, workplace.catalog(task.namespace))
         fork = past.fork_point(plan)
         beyond = past.attempted(fork.beyond)
@@ -242,15 +241,6 @@ def _refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
             f"branch {branch!r} is being run by {holder[0]}",
             hint="wait for it, or give --name: that forks from what is committed",
         )
-
-
-def _free_name(repository: Repository, name: str | None) -> str:
-    if name is None:
-        return free_branch(repository)
-    check_branch_name(name)
-    if repository.store.ref(HEADS + name) is not None:
-        raise Conflict(f"there is a branch {name!r} already", hint="give the revision another --name")
-    return name
 
 
 def _foresee(

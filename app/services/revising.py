@@ -9,12 +9,13 @@ from typing import Any, Final
 from app.db.base import Ledger, TaskRow
 from app.errors import ModelError, PlanNotClean
 from app.history.commits import ENGINE, Commit
-from app.history.repository import HEADS, Repository
+from app.history.repository import Repository
 from app.plan.findings import Finding, error
 from app.plan.model import Plan, Step
 from app.plan.parse import plan_from_json
 from app.planner.records import plan_record, rounds_record
 from app.planner.revise import revise_plan
+from app.services.branches import new_branch_name
 from app.services.planning import PlanningWatcher, watcher_of
 from app.services.reports import Revised
 from app.services.scribes import open_fork
@@ -28,7 +29,6 @@ from app.vm.records import Record
 from app.vm.scribe import Scribe
 from app.vm.state import visits_document
 
-_BRANCH: Final = "revision-{}"
 _STARTS: Final = PLAN_KINDS | {"edit"}
 
 
@@ -95,14 +95,6 @@ def commit_revision(
     return Revised(name, past.branch, fork.commit.id, commit.hex(), len(fork.kept), record.get("number"))
 
 
-def free_branch(repository: Repository) -> str:
-    """A name for the branch of a revision that nobody gave one."""
-    number = 1
-    while repository.store.ref(HEADS + _BRANCH.format(number)) is not None:
-        number += 1
-    return _BRANCH.format(number)
-
-
 def revise_failed(
     workplace: Workplace,
     task: TaskRow,
@@ -143,7 +135,9 @@ def revise_failed(
     plan, record = planned
     record |= {"number": number, "error": scribe.state.error, **_used_so_far(scribe)}
     fork = past.fork_point(plan)
-    revised = commit_revision(task.id, past, fork, plan, free_branch(repository), record, author=None)
+    revised = commit_revision(
+        task.id, past, fork, plan, new_branch_name(repository, None, "revision"), record, author=None
+    )
     tell(RevisionMade(revised.branch, revised.fork_point, revised.kept, plan))
     return revised
 
