@@ -19,7 +19,7 @@ from app.services.tasks import find_task
 @click.option("--step", type=int, metavar="N", help="Only this step.")
 @json_option
 def explain(task: str, branch: str | None, step: int | None, as_json: bool) -> None:
-    """Say for every step of a run why it ran, or where its result came from.
+    """Say why each step ran, or was reused.
 
     `kept`: before the fork point, both runs share it. `reused`: taken from an earlier commit. `ran`: with the parts
     of its key that differ from the same step of the run that was forked, old and new.

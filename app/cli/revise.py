@@ -113,9 +113,9 @@ def revise(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Revise the plan of a task on a new branch, and run only what depends on the change.
+    """Change the plan, and run only what depends on the change.
 
-    The new plan leaves the old run at the fork point: the last commit up to which both do the same. Behind it, what
+    The revision is a new branch. Its plan leaves the old run at the fork point: the last commit up to which both do the same. Behind it, what
     was asked before with the same inputs is not asked again; `write` calls run again. An irreversible call whose
     tool was called beyond the fork point waits for a decision. What will happen is said before anything runs.
     """

@@ -38,9 +38,9 @@ def set_(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Set variables of a run at any commit, on a new branch, and go on from there.
+    """Set variables at any commit, and go on from there.
 
-    What was asked before with the same inputs is not asked again.
+    The run goes on on a new branch. What was asked before with the same inputs is not asked again.
     """
     variables = dict(_setting(text) for text in settings)
     manner = Manner(as_json, quiet)

@@ -18,6 +18,7 @@ from app.errors import Conflict, InputError, NotFound, PlanRejected
 from app.plan.parse import plan_from_json
 from app.services.branches import delete_branch, fork_branch
 from app.services.explain import Explanation, explain_run
+from app.services.inspect import show_task
 from app.services.replays import replay_branch
 from app.services.reports import Revised, RunReport
 from app.services.revise import (
@@ -552,3 +553,16 @@ def test_a_revision_by_a_person_says_who(bench: Bench) -> None:
         *("revision", "tester"),
         *("skip", False),
     )
+
+
+def test_a_revised_task_is_shown_by_the_numbers_of_its_new_plan(bench: Bench) -> None:
+    plan = TestWhatCounts.PLAN
+    bench.run(plan)
+    moved = [{**step, "seq_no": step["seq_no"] * 10} for step in plan]
+    bench.revise([*moved[:2], assign(30, final_answer="other")])
+    view = show_task(bench.place, bench.task, "revision-1")
+    assert [(step.seq_no, step.state, step.visits) for step in view.steps] == [
+        (10, "done", 1),
+        (20, "done", 1),
+        (30, "done", 1),
+    ]
