@@ -21,6 +21,7 @@ from app.services.revising import Past, commit_revision
 from app.services.scribes import open_scribe
 from app.tools.base import Tool
 from app.tools.registry import Catalog, Registry
+from app.vm.answers import CallReader
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
 from app.vm.events import Listener
@@ -29,6 +30,7 @@ from app.vm.interrupts import Interrupts
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.replay import Replay, ReplayResult
+from app.vm.reuse import Earlier, Reuse, Source
 from app.vm.scribe import Scribe
 from app.vm.state import State
 
@@ -98,7 +100,9 @@ class Rig:
         *,
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
+        forked_from: str | None = None,
     ) -> RunResult:
+        """Run a branch; ``forked_from`` names the run whose answers it takes first, then come the others'."""
         scribe = self.open_scribe(branch)
         commit = self.repository.commit(self.head(branch))
         with Performer(clock=self.clock, jitter=lambda: 0.0) as performer:
@@ -111,6 +115,7 @@ class Rig:
                 anchor=lambda: scribe.anchor,
                 clock_ms=self.clock,
                 max_result_bytes=LIMITS["value_bytes"],
+                reuse=self._reuse(branch, forked_from) if forked_from is not None else None,
             )
             machine = Machine(
                 scribe=scribe,
@@ -121,6 +126,12 @@ class Rig:
                 listener=listener,
             )
             return machine.run()
+
+    def _reuse(self, branch: str, source: str) -> Reuse:
+        reader, head = CallReader(self.repository), self.head(branch)
+        others = sorted(set(self.repository.branches()) - {branch, source})
+        sources = [Source(name, self.head(name)) for name in (source, *others)]
+        return Reuse(lambda: Earlier(reader, reader.line(head), sources), self.ledger, lambda mind: True)
 
     def decide(self, result: RunResult, choice: str, value: Any = None, branch: str = "main") -> None:
         """Record a decision about what ``result`` waits for."""
