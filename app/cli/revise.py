@@ -115,9 +115,10 @@ def revise(
 ) -> None:
     """Change the plan, and run only what depends on the change.
 
-    The revision is a new branch. Its plan leaves the old run at the fork point: the last commit up to which both do the same. Behind it, what
-    was asked before with the same inputs is not asked again; `write` calls run again. An irreversible call whose
-    tool was called beyond the fork point waits for a decision. What will happen is said before anything runs.
+    The revision is a new branch. Its plan leaves the old run at the fork point: the last commit up to which both do
+    the same. Behind it, what was asked before with the same inputs is not asked again; `write` calls run again. An
+    irreversible call whose tool was called beyond the fork point waits for a decision. What will happen is said
+    before anything runs.
     """
     wish = Wish(plan_file, edit, step, values, suggestion)
     _check_wish(wish)
