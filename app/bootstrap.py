@@ -25,6 +25,7 @@ from app.llm.factory import Models, limits_of, open_models
 from app.llm.gateway import Gateway
 from app.llm.prices import load_prices
 from app.services.doctor import Check, check, check_folder
+from app.services.model_checks import check_models
 from app.services.thinking import Askers
 from app.services.workplace import Workplace
 from app.tools.loader import load_registry
@@ -121,7 +122,7 @@ def _open_askers(settings: Settings, models: Models | None, usage: Mapping[str, 
 
 
 def doctor() -> list[Check]:
-    """Look at settings, database, migrations and tools; each check stands for itself."""
+    """Look at settings, database, migrations, tools and models; each check stands for itself."""
     settings: Settings | None = None
 
     def read_settings() -> str:
@@ -142,7 +143,15 @@ def doctor() -> list[Check]:
         return f"{len(tools)}: " + ", ".join(tool.name for tool in tools)
 
     checks.append(check("tools", load_tools))
+    checks += check_models(lambda: open_models(chosen))
+    if chosen.model_prices is not None:
+        checks.append(check("MODEL_PRICES", lambda: _prices_found(chosen)))
     return checks
+
+
+def _prices_found(settings: Settings) -> str:
+    load_prices(settings.model_prices)
+    return str(settings.model_prices)
 
 
 def _check_database(settings: Settings) -> list[Check]:

@@ -32,11 +32,32 @@ namespace_option = click.option(
     metavar="NAME",
     help="The namespace whose tools may be called; default: all tools.",
 )
+goal_option = click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
 limit_type = click.IntRange(min=1, max=1_000_000_000)
 max_steps_option = click.option(
     "--max-steps", type=click.IntRange(min=1), metavar="N", help="How many steps the run may execute."
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+
+
+def _read_response_format(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> dict[str, Json] | None:
+    if text is None:
+        return None
+    hint = """for example '{"lang": "French"}'"""
+    value = read_json(text, "--response-format", hint)
+    if not isinstance(value, dict):
+        raise InputError("--response-format is no JSON object", hint=hint)
+    return value
+
+
+response_format_option = click.option(
+    "--response-format",
+    metavar="JSON",
+    callback=_read_response_format,
+    help="What the answer should look like, a JSON object; the planner is told, and the goal keeps it.",
+)
 
 
 def emit_json(document: Json) -> None:

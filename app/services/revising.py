@@ -10,6 +10,7 @@ from app.db.base import Ledger, TaskRow
 from app.errors import ModelError, PlanNotClean
 from app.history.commits import ENGINE, Commit
 from app.history.repository import Repository
+from app.llm.base import Watch
 from app.plan.findings import Finding, error
 from app.plan.model import Plan, Step
 from app.plan.parse import plan_from_json
@@ -126,7 +127,7 @@ def revise_failed(
         tell(NotRevised("no model is configured to revise the plan"))
         return None
     tell(RevisionStarted(askers.model, askers.is_scripted, number, allowed))
-    planned = _ask(past, scribe, catalog, askers, watcher_of(listener))
+    planned = _ask(past, scribe, catalog, askers, watcher_of(listener, scribe.state.usage))
     if isinstance(planned, _NoPlan):
         scribe.stop(planned.record)
         scribe.journal.flush()
@@ -156,7 +157,7 @@ def _ask(
     old = plan_from_json(scribe.plan)
     try:
         planned = revise_plan(
-            askers.reasoning,
+            askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
             goal=scribe.goal["goal"],
             catalog=catalog,
             plan=old,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.llm.base import Asker
+from app.llm.base import UNWATCHED, Watch
+from app.llm.gateway import Gateway
 from app.plan.model import Json
 from app.planner.answers import Answer
 from app.planner.generate_text import generate_text
@@ -22,8 +23,8 @@ class Askers:
     ``standard``, as records name them.
     """
 
-    standard: Asker
-    reasoning: Asker
+    standard: Gateway
+    reasoning: Gateway
     model: str = ""
     is_scripted: bool = False
     answers_as: tuple[str, str] | None = None
@@ -39,11 +40,19 @@ class Askers:
         context: Json,
         response_format: Json,
         output_names: Sequence[str],
-        on_token: Callable[[str], None] | None,
+        watch: Watch = UNWATCHED,
     ) -> Answer:
         """See :class:`app.vm.thinking.Thinker`."""
-        return generate_text(self.standard, prompt, context, response_format, output_names, on_token)
+        return generate_text(
+            self.standard.followed_by(watch),
+            prompt,
+            context,
+            response_format,
+            output_names,
+            watch.on_token,
+            watch.on_retry,
+        )
 
-    def judge(self, prompt: str, context: Json) -> Answer:
+    def judge(self, prompt: str, context: Json, watch: Watch = UNWATCHED) -> Answer:
         """See :class:`app.vm.thinking.Thinker`."""
-        return judge(self.standard, prompt, context)
+        return judge(self.standard.followed_by(watch), prompt, context, watch.on_retry)

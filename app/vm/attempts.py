@@ -70,7 +70,7 @@ def make_context(call: Call, cancellation: Cancellation, watcher: CallWatcher | 
         idempotency_key=call.idempotency_key,
         cancellation=cancellation,
         progress=progress,
-        generate=call.generate,
+        generate=call.generate(cancellation) if call.generate is not None else None,
         logger=logging.LoggerAdapter(
             _logger(call), {"task_id": call.task_id, "branch": call.branch, "step": call.seq_no}
         ),

@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol
 
 from app.db.base import Attempt, AttemptState, Ledger
 from app.history.canonical import canonical
+from app.llm.base import UNWATCHED, Watch
 from app.plan.model import Json, Retry
 from app.tools.base import Tool
-from app.tools.context import Generate
+from app.tools.context import Cancellation, Generate
 from app.vm.calls import Call, CallError, CallState, Outcome
 from app.vm.decisions import Decisions, Place, Waiting, in_doubt, reason_for_waiting
 from app.vm.effects import Effect, JudgementNeeded
@@ -42,6 +43,10 @@ class MustWait(Exception):
     def __init__(self, waiting: Waiting) -> None:
         super().__init__(waiting.reason)
         self.waiting = waiting
+
+
+class CutShort(Exception):
+    """The run's time was over before a call had an outcome. Its step is not committed, and is begun anew later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Caller:
         clock_ms: Callable[[], int],
         max_result_bytes: int,
         thinker: Thinker | None = None,
-        on_token: Callable[[Place, str], None] | None = None,
+        watch: Callable[[Place], Watch] | None = None,
         reuse: Reuse | None = None,
     ) -> None:
         self.task_id = task_id
@@ -102,21 +107,22 @@ class Caller:
         self._clock_ms = clock_ms
         self._max_result_bytes = max_result_bytes
         self._thinker = thinker
-        self._on_token = on_token
+        self._watch = watch
         self._uses: dict[Place, ModelUse] = {}
         self.reuse = reuse
 
     def answer(self, request: Request) -> Answer:
-        """Make the call, or take what was decided about it. Raises :class:`MustWait`."""
+        """Make the call, or take what was decided about it. Raises :class:`MustWait` and :class:`CutShort`."""
         settled = self.settled(request)
         if settled is not None:
             return settled
         performed = self.performer.perform(self.call(request), self.hooks(request.tool))
         outcome = self.with_model_calls(request.place, performed)
-        if request.tool.effect not in KEYED:
-            return Answer(outcome)
-        self._refuse_doubt(request, outcome)
-        return Answer(outcome, self.key(request.place))
+        if request.tool.effect in KEYED:
+            self._refuse_doubt(request, outcome)
+        if self.was_cut_short(outcome):
+            raise CutShort
+        return Answer(outcome, self.key(request.place) if request.tool.effect in KEYED else None)
 
     def settled(self, request: Request) -> Answer | None:
         """The answer that needs no call: an earlier one, an error the plan handles, or a decision.
@@ -196,6 +202,11 @@ class Caller:
             return None
         return in_doubt(self.ledger.attempts(self.key(request.place)))
 
+    def was_cut_short(self, outcome: Outcome) -> bool:
+        """Whether the call was ended, or not begun, because the run's time is over."""
+        error = outcome.error
+        return error is not None and error.kind == "cancelled" and self.performer.cancellation.requested
+
     def _refuse_doubt(self, request: Request, outcome: Outcome) -> None:
         """Wait where a call that can't be repeated was made and nobody knows what it did."""
         if outcome.state != "unknown":
@@ -228,14 +239,17 @@ class Caller:
             generate=self._generate(request),
         )
 
-    def _generate(self, request: Request) -> Generate | None:
+    def _generate(self, request: Request) -> Callable[[Cancellation], Generate] | None:
         """The way to the model for a tool that takes a context; what it asks is accounted for by place."""
-        thinker, on_token, place = self._thinker, self._on_token, request.place
-        if thinker is None or request.tool.context_parameter is None:
+        if self._thinker is None or request.tool.context_parameter is None:
             return None
-        listener = None if on_token is None else lambda token: on_token(place, token)
-        self._uses[place] = ModelUse(thinker, request.outputs, listener)
-        return self._uses[place].generate
+        use = self._uses[request.place] = ModelUse(self._thinker, request.outputs, self.watch(request.place))
+        return use.until
+
+    def watch(self, place: Place) -> Watch:
+        """Who follows the models that are asked at ``place``; the end of the run's time ends them."""
+        watch = UNWATCHED if self._watch is None else self._watch(place)
+        return replace(watch, cancellation=self.performer.cancellation)
 
     def with_model_calls(self, place: Place, outcome: Outcome) -> Outcome:
         """The outcome of a call with the model calls it made."""

@@ -10,7 +10,7 @@ from app.errors import ArgumentsInvalid
 from app.plan.model import Json, Retry
 from app.tools.arguments import bind_arguments
 from app.tools.base import Effect, Tool
-from app.tools.context import Generate
+from app.tools.context import Cancellation, Generate
 from app.vm.origins import Origin
 
 CallState: TypeAlias = Literal["ok", "failed", "unknown"]
@@ -30,7 +30,8 @@ class Call:
     """A call that is ready to be made. ``arguments`` are resolved JSON; nothing here is changed.
 
     ``timeout`` (seconds for one attempt) and ``retry`` are the ones that apply: the step's, else the
-    tool's; ``None`` is no timeout, and one attempt. ``item`` is the index within ``for_each``.
+    tool's; ``None`` is no timeout, and one attempt. ``item`` is the index within ``for_each``. ``generate`` is the
+    way to the model for an attempt that a cancellation may end.
     """
 
     tool: Tool
@@ -44,7 +45,7 @@ class Call:
     timeout: float | None = None
     retry: Retry | None = None
     max_result_bytes: int = MAX_RESULT_BYTES
-    generate: Generate | None = None
+    generate: Callable[[Cancellation], Generate] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from app.tools.base import Tool
-from app.vm.caller import Caller, Request, inputs_hash
+from app.vm.caller import Caller, CutShort, Request, inputs_hash
 from app.vm.calls import Call, CallError, Outcome
 from app.vm.decisions import Place
 from app.vm.effects import FanNeeded
@@ -33,7 +33,7 @@ class Fan:
     def run(self) -> list[Outcome]:
         """The outcomes in the items' order, up to the first error where the step stops at one.
 
-        Raises :class:`app.vm.caller.MustWait`, the outcomes so far being kept.
+        Raises :class:`app.vm.caller.MustWait` and :class:`app.vm.caller.CutShort`, the outcomes so far being kept.
         """
         for item, message in self._effect.broken.items():
             self._take(item, self._caller.without_call(error=message))
@@ -113,6 +113,18 @@ class Fan:
             width=WIDTH,
             hooks=self._caller.hooks(self._tool),
         )
+        if self._caller.performer.cancellation.requested and self._lacks_an_outcome():
+            raise CutShort
+
+    def _lacks_an_outcome(self) -> bool:
+        """Whether an item that has to be asked was cut short or not begun."""
+        for item in range(self._effect.count):
+            outcome = self._outcomes.get(item)
+            if outcome is None or self._caller.was_cut_short(outcome):
+                return True
+            if outcome.error is not None and self._effect.stops_at_error:
+                return False
+        return False
 
     def _arrived(self, item: int, outcome: Outcome) -> None:
         self._keep(item, self._caller.with_model_calls(self._place(item), outcome))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import TIMEOUT_MAX, Timer
 from time import monotonic
+from typing import Final
 
 from app.errors import ModelError, StepError
 from app.plan.model import Json
-from app.vm.caller import Caller, MustWait, Request, Tools
+from app.tools.context import Cancelled
+from app.vm.caller import Caller, CutShort, MustWait, Request, Tools
 from app.vm.decisions import Place, Waiting
 from app.vm.effects import CallNeeded, Effect, FanNeeded, JudgementNeeded, Outcome
-from app.vm.events import Event, ItemDone, Listener, RunStopped, StepCommitted, StepStarted
+from app.vm.events import Event, ItemDone, Listener, RunStopped, StepCommitted, StepStarted, UsageGrew
 from app.vm.fans import Fan
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
@@ -21,6 +24,9 @@ from app.vm.state import FAILED, RUNNING, WAITING, Transition
 from app.vm.thinking import Thinker
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
+
+_SLACK_SECONDS: Final = 0.01
+"""So that the clock agrees that the time is over when the timer says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +72,22 @@ class Machine:
         waiting = None
         if state.status == FAILED:
             state.status = RUNNING  # the failed step is tried again
+        timer = self._start_timer()
         try:
             while state.status == RUNNING:
-                if self._stopped_by_limit():
+                if self._stopped_by_limit(self._seconds()):
                     break
                 self._interrupts.check()
                 self._step()
         except MustWait as wait:
             waiting = wait.waiting
+        except CutShort:
+            self._stopped_by_limit(max(self._seconds(), self._scribe.limits.get("seconds", 0)))
         except KeyboardInterrupt:
             self._scribe.journal.flush()
             raise
+        finally:
+            timer.cancel()
         self._scribe.journal.flush()
         head = self._scribe.journal.head
         assert head is not None
@@ -142,7 +153,10 @@ class Machine:
             return judgement_record(effect, Outcome(error=NO_MODEL))
         try:
             with self._interrupts.awaiting():
-                thought = self._thinker.judge(effect.prompt, effect.context)
+                watch = self._caller.watch(Place(effect.seq_no, effect.visit))
+                thought = self._thinker.judge(effect.prompt, effect.context, watch)
+        except Cancelled:
+            raise CutShort from None
         except ModelError as error:
             calls = [call.to_json() for call in error.calls]
             return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
@@ -155,10 +169,21 @@ class Machine:
             return fan_record(effect, None, [outcome] * min(1, effect.count))
         return call_record(effect, None, outcome)
 
-    def _stopped_by_limit(self) -> bool:
+    def _start_timer(self) -> Timer:
+        """What tells the calls under way to end when the run's time is over; those that heed it do."""
+        seconds = self._scribe.limits.get("seconds", TIMEOUT_MAX) - self._seconds() + _SLACK_SECONDS
+        timer = Timer(min(max(seconds, 0.0), TIMEOUT_MAX), self._caller.performer.cancellation.request)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _seconds(self) -> float:
+        """For how long the run has worked, earlier processes included."""
+        return self._worked_before + monotonic() - self._started
+
+    def _stopped_by_limit(self, seconds: float) -> bool:
         scribe = self._scribe
-        worked = self._worked_before + monotonic() - self._started
-        record = limit_reached(scribe.limits, scribe.state, worked)
+        record = limit_reached(scribe.limits, scribe.state, seconds)
         if record is None:
             return False
         scribe.stop(record)
@@ -176,3 +201,5 @@ class Machine:
         kind = "failure" if made.failed else "step"
         values: dict[str, Json] = dict(made.variables)
         self._tell(StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error))
+        if record.get("model_calls"):
+            self._tell(UsageGrew(self._scribe.state.usage))

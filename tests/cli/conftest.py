@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # The helpers are no package, and may be asked for before anything beside them was collected.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+TESTS = Path(__file__).parent.parent
+sys.path[:0] = [str(TESTS / "cli"), str(TESTS), str(TESTS / "llm")]
 
 from command_line import TOOLS, CommandLine  # noqa: E402
 from databases import create_schema  # noqa: E402
+from fake_openai import FakeOpenAI  # noqa: E402
+from fake_server import running  # noqa: E402
 
 from app.config import Settings  # noqa: E402
 from app.db.session import open_database  # noqa: E402
@@ -47,3 +51,17 @@ def cli(bare_folder: Path, empty_database: bytes) -> CommandLine:
     commands.database.parent.mkdir()
     commands.database.write_bytes(empty_database)
     return commands
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
+    """A server of the configured model, which says what the test has it say."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with running(FakeOpenAI()) as fake:
+        monkeypatch.setenv("LLM_PROVIDER", "openai")
+        monkeypatch.setenv("LLM_MODEL", "m")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-key-0123456789")
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{fake.url}/v1")
+        yield fake
