@@ -46,6 +46,9 @@ _STACKVM: Final[Sections] = {
         "log": Entry("app.cli.log:log", "List the commits of a run, newest first."),
         "explain": Entry("app.cli.explain:explain", "Say why each step ran, or was reused."),
         "diff": Entry("app.cli.diff:diff", "Show what differs between two revisions of a task."),
+        "blame": Entry("app.cli.blame:blame", "Show which commit last set each variable."),
+        "values": Entry("app.cli.values:values", "Show every value that a variable had."),
+        "bisect": Entry("app.cli.bisect:bisect", "Find where an expression over the variables turns false."),
         "replay": Entry("app.cli.replay:replay", "Replay a run without calling anything, and compare."),
     },
     "Branch": {

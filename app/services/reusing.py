@@ -45,7 +45,9 @@ def _recorded(repository: Repository, own: Sequence[Commit]) -> list[Fork]:
     for commit in own:
         if commit.kind in _FORKING_KINDS:
             record = repository.reader.record(commit.tree)
-            revised = record["revises"]
+            revised = record.get("revises")
+            if revised is None:
+                return []
             source = Source(revised["branch"], bytes.fromhex(revised["commit"]))
             return [Fork(source, commit.parents[0], record)]
     return []
