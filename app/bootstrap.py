@@ -97,6 +97,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         flush_every_commit=settings.durability == "step",
         worker=settings.worker_name,
         person=settings.person,
+        golden_folder=settings.golden_dir,
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
     )

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     max_input_tokens: int | None = Field(default=None, ge=0, description="tokens a run may send to models")
     max_output_tokens: int | None = Field(default=None, ge=0, description="tokens a run may get from models")
     max_cost: float | None = Field(default=None, ge=0, description="what a run's model calls may cost")
+    golden_dir: Path = Field(default=Path("golden"), description="where golden runs are stored")
     stackvm_user: str = Field(default="", description="whom the history names for a person's actions")
 
     @field_validator(

@@ -30,6 +30,14 @@ _TOOL: Final[Sections] = {
     }
 }
 
+_GOLDEN: Final[Sections] = {
+    "Commands": {
+        "record": Entry("app.cli.golden:record", "Store a run that has ended as a golden run."),
+        "check": Entry("app.cli.golden:check", "Run golden runs again and compare, all or those named."),
+        "list": Entry("app.cli.golden:list_all", "List the golden runs."),
+    }
+}
+
 _STACKVM: Final[Sections] = {
     "Run": {
         "execute": Entry("app.cli.execute:execute", "Run a plan for a goal and print its answer."),
@@ -62,6 +70,7 @@ _STACKVM: Final[Sections] = {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),
         "tool": Entry("app.cli:tool", "The tools there are."),
+        "golden": Entry("app.cli:golden", "Runs that are kept to see what changed."),
     },
 }
 
@@ -69,6 +78,7 @@ _CODES = "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
 
 namespace = LazyGroup("namespace", _NAMESPACE, help="Namespaces: which tools a task may call.")
 tool = LazyGroup("tool", _TOOL, help="The tools that plans may call.")
+golden = LazyGroup("golden", _GOLDEN, help="Runs that are kept to see what changed.")
 stackvm = click.version_option(package_name="stackvm", message="%(package)s %(version)s")(
     LazyGroup(
         "stackvm",

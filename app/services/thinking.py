@@ -15,6 +15,11 @@ from app.planner.prompts.templates import prompt_hash
 from app.vm.origins import Mind
 
 
+def has_prompt(mind: Mind) -> bool:
+    """Whether the prompt that ``mind`` was asked by is as it was."""
+    return mind.prompt is not None and mind.prompt_hash == prompt_hash(mind.prompt)
+
+
 @dataclass(frozen=True, slots=True)
 class Askers:
     """``standard`` writes texts and judges, ``reasoning`` plans; ``model`` names the latter.
@@ -32,7 +37,7 @@ class Askers:
     def knows(self, mind: Mind) -> bool:
         """Whether ``mind`` is the standard model with a prompt as it is now: it would be asked the same again."""
         same_model = self.answers_as is None or (mind.provider, mind.model) == self.answers_as
-        return same_model and mind.prompt is not None and mind.prompt_hash == prompt_hash(mind.prompt)
+        return same_model and has_prompt(mind)
 
     def generate(
         self,
