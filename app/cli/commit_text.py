@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from app.cli.texts import short_commit
@@ -37,8 +36,3 @@ def commit_line(view: CommitView) -> str:
     """``1a2b3c4d  step 3: read_file -> text``, with the visit where the step had come round."""
     visit = f" (×{view.visit:,})" if view.visit is not None and view.visit > 1 else ""
     return f"{short_commit(view.commit.id)}  {one_line(view.commit.subject, 100)}{visit}"
-
-
-def widest(texts: Sequence[str], most: int) -> int:
-    """How wide a column has to be for texts, at most ``most``."""
-    return min(most, max(map(len, texts), default=0))

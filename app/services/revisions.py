@@ -43,7 +43,7 @@ def open_revisions(workplace: Workplace, task: TaskRow, *texts: str) -> Iterator
             owner = find_task(workplace, prefix) if between and prefix else task
             if owner.id not in repositories:
                 repositories[owner.id] = opened.enter_context(open_repository(workplace, owner))
-            named = (revision if between else text) or owner.current_branch
+            named = (revision or owner.current_branch) if between else text
             found.append(_resolve(workplace, repositories[owner.id], owner, named, is_bare=not between))
         yield found
 

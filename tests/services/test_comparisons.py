@@ -222,6 +222,16 @@ def test_a_failure_that_the_plan_handles_is_compared_by_what_it_says(place: Work
     assert changes(compare(place, left, run(place, steps("q")))) == [(1, 1, "output"), (2, 2, "same")]
 
 
+def test_a_step_that_fails_for_another_reason_gave_another_output(place: Workplace) -> None:
+    def steps(index: int) -> Steps:
+        return [assign(rows=[0], i=index), assign(final_answer="${{ rows[i] }}")]
+
+    left = run(place, steps(5))
+    assert changes(compare(place, left, run(place, steps(5), first=3))) == [(1, 3, "same"), (2, 4, "same")]
+    runs = compare(place, left, run(place, steps(6)))
+    assert changes(runs) == [(1, 1, "inputs"), (2, 2, "output")]
+
+
 def test_a_loop_over_items_that_an_error_cut_short_was_asked_the_same(place: Workplace) -> None:
     def steps(last: int) -> Steps:
         return [call("${item}", "x", for_each=[1, 2, last]), assign(final_answer="${x}")]
