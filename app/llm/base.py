@@ -197,3 +197,10 @@ class Asker(Protocol):
 
     def ask(self, request: ModelRequest, on_token: OnToken | None = None) -> Asked:
         """Ask until there is an answer or no use in asking. Raises ``ModelError``."""
+
+
+class WatchedAsker(Asker, Protocol):
+    """An asker whose calls somebody may follow."""
+
+    def followed_by(self, watch: Watch) -> Asker:
+        """The same for calls that ``watch`` follows; its ``on_token`` is for :meth:`ask`."""

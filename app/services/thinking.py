@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.llm.base import UNWATCHED, Watch
-from app.llm.gateway import Gateway
+from app.llm.base import UNWATCHED, Watch, WatchedAsker
 from app.plan.model import Json
 from app.planner.answers import Answer
 from app.planner.generate_text import generate_text
@@ -28,8 +27,8 @@ class Askers:
     ``standard``, as records name them.
     """
 
-    standard: Gateway
-    reasoning: Gateway
+    standard: WatchedAsker
+    reasoning: WatchedAsker
     model: str = ""
     is_scripted: bool = False
     answers_as: tuple[str, str] | None = None

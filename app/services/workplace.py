@@ -11,6 +11,7 @@ from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
 from app.tools.registry import Catalog, Registry
+from app.tools.secrets import NO_SECRETS, Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Workplace:
     (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``worker`` signs leases, ``person`` what people do.
     ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
     ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
-    where no model is configured.
+    where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
     """
 
     tasks: TaskTable
@@ -40,6 +41,7 @@ class Workplace:
     golden_folder: Path
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
+    secrets: Secrets = NO_SECRETS
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

@@ -13,6 +13,7 @@ from app.llm.base import UNWATCHED, Watch
 from app.plan.model import Json, Retry
 from app.tools.base import Tool
 from app.tools.context import Cancellation, Generate
+from app.tools.secrets import NO_SECRETS, Secrets
 from app.vm.calls import Call, CallError, CallState, Outcome
 from app.vm.decisions import Decisions, Place, Waiting, in_doubt, reason_for_waiting
 from app.vm.effects import Effect, JudgementNeeded
@@ -97,6 +98,7 @@ class Caller:
         thinker: Thinker | None = None,
         watch: Callable[[Place], Watch] | None = None,
         reuse: Reuse | None = None,
+        secrets: Secrets = NO_SECRETS,
     ) -> None:
         self.task_id = task_id
         self.branch = branch
@@ -108,6 +110,7 @@ class Caller:
         self._max_result_bytes = max_result_bytes
         self._thinker = thinker
         self._watch = watch
+        self._secrets = secrets
         self._uses: dict[Place, ModelUse] = {}
         self.reuse = reuse
 
@@ -237,6 +240,7 @@ class Caller:
             retry=request.retry if request.retry is not None else tool.retry,
             max_result_bytes=self._max_result_bytes,
             generate=self._generate(request),
+            secrets=self._secrets,
         )
 
     def _generate(self, request: Request) -> Callable[[Cancellation], Generate] | None:

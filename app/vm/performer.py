@@ -169,7 +169,7 @@ class Performer:
             raise
 
     def _pause(self, progress: CallProgress) -> float:
-        return progress.delay() * self._jitter()
+        return progress.delay(self._jitter())
 
 
 def _numbered(first: Call, following: Iterator[Call]) -> Iterator[tuple[int, Call]]:

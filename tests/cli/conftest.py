@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from databases import create_schema  # noqa: E402
 from fake_openai import FakeOpenAI  # noqa: E402
 from fake_server import running  # noqa: E402
 
-from app.config import Settings  # noqa: E402
+from app.config import SECRET_PREFIX, Settings  # noqa: E402
 from app.db.session import open_database  # noqa: E402
 
 
@@ -34,8 +35,10 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def bare_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with tools and files, but no database."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    names = {name.upper() for name in Settings.model_fields}
+    for name in list(os.environ):
+        if name.upper() in names or name.upper().startswith(SECRET_PREFIX):
+            monkeypatch.delenv(name)
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "demo.py").write_text(TOOLS)
     (tmp_path / "poem.txt").write_text("roses\nviolets\n")
