@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app.tools.base import Tool
 from app.tools.context import ToolContext
 from app.tools.decorator import tool
+
+MODEL_TOOLS: Final = frozenset({"llm_generate"})
+"""Tools whose calls are calls of a model and nothing else: what was written outside does not change them."""
 
 
 class NoModel(Exception):

@@ -98,7 +98,10 @@ class Caller:
         settled = self.settled(request)
         if settled is not None:
             return settled
-        performed = self.performer.perform(self.call(request), self.hooks(request.tool))
+        return self.answered(request, self.performer.perform(self.call(request), self.hooks(request.tool)))
+
+    def answered(self, request: Request, performed: Outcome) -> Answer:
+        """The answer that a call gave. Raises :class:`MustWait`."""
         outcome = self.with_model_calls(request.place, performed)
         if request.tool.effect not in KEYED:
             return Answer(outcome)
