@@ -10,15 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Final
 
 from app.plan.dataflow import ERROR
 from app.plan.model import Calling, Json, Step
 from app.vm.effects import CallNeeded, Effect, FanNeeded
 from app.vm.state import State, Transition
 from app.vm.stretches import Role, Stretch
-
-_AT_ITS_TURN: Final = frozenset({Role.WAITS, Role.CHANGES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Lookahead:
         self._begin = begin
         self._bound = min(len(stretch.steps), steps_left)
         self._first = 1
-        self._unseen = 1
+        self._seen = 0
         self._again: list[int] = []
         self._ready: list[tuple[int, Ready]] = []
         self._resolved: set[int] = set()
@@ -54,16 +51,21 @@ class Lookahead:
         self._waiting_for_commit: defaultdict[int, list[int]] = defaultdict(list)
 
     def peek(self) -> Ready | None:
-        """The first call in program order whose turn has not come, that may start and was not taken."""
-        while self._again:
-            self._look(heappop(self._again))
-        while self._ready and self._ready[0][0] < self._first:
-            heappop(self._ready)
-        self._unseen = max(self._unseen, self._first)
-        while not self._ready and self._unseen < self._bound:
-            self._unseen += 1
-            self._look(self._unseen - 1)
-        return self._ready[0][1] if self._ready and self.is_wanted(self._ready[0][0]) else None
+        """Of the calls that may start before their turn and were not taken, the first in the stretch's order."""
+        order = self.stretch.order
+        while True:
+            while self._again:
+                self._look(heappop(self._again))
+            while self._ready and not self._first <= self._ready[0][1].position < self._bound:
+                heappop(self._ready)
+            if self._ready or self._seen == len(order):
+                return self._ready[0][1] if self._ready else None
+            self._seen += 1
+            self._look(order[self._seen - 1])
+
+    def urgency(self, position: int) -> int:
+        """The less, the sooner its calls are to be made: the head's first, as what follows is committed behind it."""
+        return -1 if position == self.head else self.stretch.rank[position]
 
     def take(self) -> None:
         """The call that :meth:`peek` gave is made."""
@@ -110,7 +112,7 @@ class Lookahead:
     def _look(self, position: int) -> None:
         """Start the step on what is known, or note what it waits for."""
         each = self.stretch.steps[position]
-        if not self._first <= position < self._bound or each.role in _AT_ITS_TURN:
+        if not self._first <= position < self._bound:
             return
         if each.role is Role.LOOKS and each.changed_at >= self.head:
             self._waiting_for_commit[each.changed_at].append(position)
@@ -143,7 +145,7 @@ class Lookahead:
         request = self._begin(state)
         if isinstance(request, CallNeeded | FanNeeded):
             self._resolved.add(position)
-            heappush(self._ready, (position, Ready(position, request)))
+            heappush(self._ready, (self.stretch.rank[position], Ready(position, request)))
         elif isinstance(request, Transition) and request.failed:
             self._bound = min(self._bound, position)  # the run will end there
         elif isinstance(request, Transition) and self.stretch.steps[position].role is Role.COMPUTES:

@@ -113,14 +113,15 @@ class Machine:
             transition = self._interpreter.finish(state, request, recorded_outcome(record))
         oid, made = scribe.step(self._interpreter, transition, record)
         self._scheduler.committed(made)
-        if (
-            not isinstance(request, Transition)
-            and record.get("effect") != "pure"
-            and not self._scheduler.is_due
-        ):
+        if not isinstance(request, Transition) and self._must_flush(record):
             scribe.journal.flush()
         if self._listener is not None:
             self._tell_committed(oid, made, record)
+
+    def _must_flush(self, record: Record) -> bool:
+        """Whether the effect that was committed is at risk until then. Reads side by side are flushed together."""
+        effect = record.get("effect")
+        return effect != "pure" and not (effect == "read" and self._scheduler.is_flushing)
 
     def _perform(self, effect: Effect) -> Record:
         """Get the effect done; gives its record. Raises ``MustWait``."""

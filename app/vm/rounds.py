@@ -99,11 +99,11 @@ class Round:
         else:
             self._attempt(begun)
 
-    def wait(self) -> None:
-        """Until something happened, or might have."""
+    def wait(self, at_most: float = _POLL_SECONDS) -> None:
+        """Until something happened or might have, or ``at_most`` so many seconds."""
         if self.under_way and not self._heard:
             try:
-                self._heard.append(self._reply.get(timeout=self._seconds_to_wait()))
+                self._heard.append(self._reply.get(timeout=self._seconds_to_wait(at_most)))
             except Empty:
                 return
 
@@ -175,10 +175,10 @@ class Round:
         arguments[name] = make_context(call, cancellation, self._around.watcher)
         return cancellation
 
-    def _seconds_to_wait(self) -> float:
+    def _seconds_to_wait(self, at_most: float) -> float:
         ends = [running.deadline for running in self._attempts.values()]
         ends += [when for when, _, _ in self._resting]
-        return max(0.0, min(_POLL_SECONDS, min(ends) - monotonic()))
+        return max(0.0, min(_POLL_SECONDS, at_most, min(ends) - monotonic()))
 
     def _ended(self, ticket: int, given: Any) -> None:
         running = self._attempts.pop(ticket, None)

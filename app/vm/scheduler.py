@@ -6,11 +6,11 @@ only where that is the very thing that was asked early is the answer taken.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Final
 
 from app.errors import StepError
@@ -35,6 +35,9 @@ from app.vm.work import SingleCall, Work
 
 WIDTH: Final = 8
 """Calls under way at once, where nobody says otherwise."""
+
+_GATHER_SECONDS: Final = 0.005
+"""For how long outcomes are gathered that arrive one behind the other, so that one flush serves them all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +81,11 @@ class Scheduler:
         self._ahead: Lookahead | None = None
         self._planned: dict[int, _Planned] = {}
         self._open: list[int] = []
-        """Positions of steps that have calls to make, in program order."""
+        """Positions of steps that have calls to make."""
         self._arrived: list[tuple[_Planned, int | None, Outcome]] = []
         """Outcomes that are neither committed nor kept."""
+        self._arrived_at: float | None = None
+        """When the oldest outcome came that is not on stable storage."""
 
     def perform(self, effect: CallNeeded | FanNeeded) -> Record:
         """Get done what the step at the head needs. Raises :class:`app.vm.caller.MustWait`."""
@@ -96,7 +101,6 @@ class Scheduler:
             if not planned.work.is_done:
                 self._wait()
         self._issue()
-        self._save()
         return planned.work.record()
 
     def committed(self, made: Transition) -> None:
@@ -118,12 +122,12 @@ class Scheduler:
             self._leave_stretch()
 
     @property
-    def is_due(self) -> bool:
-        """Whether the next step that needs a call has its answer already."""
-        if self._ahead is None:
-            return False
-        planned = self._planned.get(self._ahead.stretch.next_call[self._ahead.head])
-        return planned is not None and planned.work.is_done
+    def is_flushing(self) -> bool:
+        """Whether reads that are committed now may wait a moment for a flush: calls are under way, or more is due."""
+        if self._round.under_way or self._ahead is None:
+            return self._round.under_way > 0
+        following = self._planned.get(self._ahead.stretch.next_call[self._ahead.head])
+        return following is not None and following.work.is_done
 
     def tend(self) -> None:
         """Between two steps: take what has arrived, begin what may begin. Does not wait."""
@@ -131,7 +135,8 @@ class Scheduler:
             if self._round.has_news:
                 self._round.settle()
             self._issue()
-            self._save()
+        if self._seconds_to_gather() == 0:
+            self._secure()
 
     def wind_up(self) -> None:
         """The run ends, and all is flushed. Calls under way have a moment to end: what they give is kept."""
@@ -192,7 +197,7 @@ class Scheduler:
         if work.is_done:
             self._finish(planned)
         else:
-            insort(self._open, position)
+            self._open.append(position)
         return planned
 
     def _is_alone(self, planned: _Planned) -> bool:
@@ -204,7 +209,7 @@ class Scheduler:
     def _perform_here(self, work: Work) -> Record:
         """Nothing is faster, and Ctrl-C reaches the tool itself."""
         self._open.clear()
-        self._flush()
+        self._secure()
         request = work.following()
         with self._interrupts.awaiting():
             answer = self._caller.answer(request)
@@ -212,7 +217,7 @@ class Scheduler:
         return work.record()
 
     def _issue(self) -> None:
-        """Begin calls, in program order, as long as there is room."""
+        """Begin calls as long as there is room."""
         while self._round.under_way < self._width:
             planned = self._next()
             if planned is None:
@@ -220,26 +225,20 @@ class Scheduler:
             self._begin(planned)
 
     def _next(self) -> _Planned | None:
-        """The first step that has a call to make now."""
+        """The step whose call is to be made next."""
         while True:
-            while self._open and not self._has_more(self._open[0]):
-                self._open.pop(0)
-            ready = self._peek()
-            if ready is None or (self._open and self._open[0] < ready.position):
-                return self._first_open()
-            assert self._ahead is not None
-            self._ahead.take()
+            ahead, ready = self._ahead, self._peek()
+            if ahead is None:
+                return None
+            self._open = [position for position in self._open if self._has_more(position)]
+            first = min(self._open, key=ahead.urgency, default=None)
+            if first is not None and (ready is None or ahead.urgency(first) < ahead.urgency(ready.position)):
+                may_begin = first == ahead.head or (ahead.is_wanted(first) and self._has_time())
+                return self._planned[first] if may_begin else None
+            if ready is None:
+                return None
+            ahead.take()
             self._plan(ready.position, ready.effect, self._tools.find(ready.effect.tool_name))
-
-    def _first_open(self) -> _Planned | None:
-        ahead = self._ahead
-        if not self._open or ahead is None:
-            return None
-        position = self._open[0]
-        at_turn = position == ahead.head
-        return (
-            self._planned[position] if at_turn or (ahead.is_wanted(position) and self._has_time()) else None
-        )
 
     def _has_more(self, position: int) -> bool:
         planned = self._planned.get(position)
@@ -256,9 +255,7 @@ class Scheduler:
         request = planned.work.following()
         tool = request.tool
         if tool.effect in KEYED:
-            self._flush()
-        if tool.effect == "irreversible":
-            self._save()
+            self._secure()
         settled = self._caller.settled(request)
         if settled is not None:
             self._take(planned, request, settled)
@@ -269,6 +266,8 @@ class Scheduler:
     def _arrive(self, planned: _Planned, request: Request, performed: Outcome) -> None:
         answer = self._caller.answered(request, performed)
         self._arrived.append((planned, request.place.item, answer.outcome))
+        if request.tool.effect != "pure":
+            self._arrived_at = self._arrived_at or monotonic()
         self._take(planned, request, answer)
 
     def _take(self, planned: _Planned, request: Request, answer: Answer) -> None:
@@ -278,7 +277,7 @@ class Scheduler:
         if planned.work.is_done:
             self._finish(planned)
         elif planned.position not in self._open:
-            insort(self._open, planned.position)
+            self._open.append(planned.position)
 
     def _finish(self, planned: _Planned) -> None:
         """All answers are there: steps behind may go on with what the commit will set."""
@@ -289,12 +288,29 @@ class Scheduler:
         self._ahead.finished(planned.position, transition)
 
     def _wait(self) -> None:
-        """Until something happened; nothing that was paid for is at risk meanwhile."""
-        self._save()
-        self._flush()
-        with self._interrupts.awaiting():
-            self._round.wait()
+        """Until something happened; nothing that was paid for is at risk for longer than a moment."""
+        moment = self._seconds_to_gather()
+        if moment:
+            with self._interrupts.awaiting():
+                self._round.wait(moment)
+        if not self._round.has_news:
+            self._secure()
+            with self._interrupts.awaiting():
+                self._round.wait()
         self._round.settle()
+
+    def _seconds_to_gather(self) -> float | None:
+        """How long what has arrived may still be gathered; ``None`` where all is on stable storage."""
+        if self._arrived_at is None:
+            return None
+        return max(0.0, self._arrived_at + _GATHER_SECONDS - monotonic())
+
+    def _secure(self) -> None:
+        """Put everything that has arrived on stable storage."""
+        self._save()
+        self._scribe.journal.flush()
+        self._arrived_at = None
+        self._kept.drop_committed()
 
     def _save(self) -> None:
         """Keep what has arrived, except where the commit comes next."""
@@ -316,10 +332,6 @@ class Scheduler:
                 due.add(planned)
                 position = next_call[position + 1]
         return due
-
-    def _flush(self) -> None:
-        self._scribe.journal.flush()
-        self._kept.drop_committed()
 
     def _leave_stretch(self) -> None:
         self._ahead = None

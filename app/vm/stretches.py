@@ -55,10 +55,16 @@ class StretchStep:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """``next_call``: of each position, and of the end, the first call there or behind; the end where none is left."""
+    """``next_call``: of each position, and of the end, the first call there or behind; the end where none is left.
+
+    ``order`` holds the positions of what may be done before its turn, the most urgent first: that for which the most
+    calls in a row wait, then that for which the most calls wait, then by the plan. ``rank``: position → place in it.
+    """
 
     steps: Sequence[StretchStep]
     next_call: Sequence[int]
+    order: Sequence[int]
+    rank: Mapping[int, int]
 
 
 class Stretches:
@@ -86,7 +92,9 @@ class Stretches:
             found = _with_needed_assigns(_with_sources(steps, roles))
         else:  # nothing could start before its turn, so nothing is looked at
             found = [StretchStep(step, Role.WAITS, {}, OUTSIDE, OUTSIDE) for step in steps]
-        return Stretch(found, _next_calls(steps))
+        order = _order(found)
+        rank = {position: place for place, position in enumerate(order)}
+        return Stretch(found, _next_calls(steps), order, rank)
 
     def _follow(self, seq_no: int) -> list[Step]:
         steps: list[Step] = []
@@ -113,7 +121,8 @@ class Stretches:
 
 
 _MOST_KNOWN: Final = 256
-_EARLY: Final = frozenset({Role.CALLS, Role.LOOKS})
+_EARLY: Final = (Role.CALLS, Role.LOOKS)
+_AT_ITS_TURN: Final = (Role.WAITS, Role.CHANGES)
 
 
 def _asks_where_to_go(step: Step) -> bool:
@@ -162,3 +171,21 @@ def _next_calls(steps: Sequence[Step]) -> list[int]:
         is_call = isinstance(steps[position].instruction, Calling)
         following.append(position if is_call else following[-1])
     return following[::-1]
+
+
+def _order(steps: Sequence[StretchStep]) -> list[int]:
+    in_a_row, waiting = [0] * len(steps), [0] * len(steps)
+    before_change = 0
+    for position in reversed(range(len(steps))):
+        each = steps[position]
+        is_call = isinstance(each.step.instruction, Calling)
+        # What changes the outside waits for every step before it.
+        in_a_row[position] = is_call + max(in_a_row[position], before_change)
+        if each.role is Role.CHANGES:
+            before_change = in_a_row[position]
+        for source in {*each.sources.values(), each.changed_at if each.role is Role.LOOKS else OUTSIDE}:
+            if source != OUTSIDE:
+                in_a_row[source] = max(in_a_row[source], in_a_row[position])
+                waiting[source] += is_call
+    early = [position for position, each in enumerate(steps) if each.role not in _AT_ITS_TURN]
+    return sorted(early, key=lambda position: (-in_a_row[position], -waiting[position], position))

@@ -27,8 +27,10 @@ from app.vm.interrupts import Interrupts
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.replay import Replay, ReplayResult
+from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
 from app.vm.state import State
+from app.vm.thinking import Thinker
 
 TASK = "00000000-0000-4000-8000-000000000001"
 START_MS = 1_700_000_000_000
@@ -55,7 +57,10 @@ def catalog(tools: Sequence[Tool]) -> Catalog:
 
 
 class Rig:
-    """One task. Each ``run`` is a new process as far as the machine can tell."""
+    """One task. Each ``run`` is a new process as far as the machine can tell.
+
+    ``caller_type`` makes the calls: a :class:`Caller`, or what a test puts in its place.
+    """
 
     def __init__(
         self,
@@ -67,7 +72,9 @@ class Rig:
         limits: Mapping[str, int] = LIMITS,
         clock: Callable[[], int] | None = None,
         every_commit: bool = False,
+        caller_type: Callable[..., Caller] = Caller,
     ) -> None:
+        self.caller_type = caller_type
         self.store = store or MemoryStoreFactory().create(TASK)
         self.repository = Repository(self.store)
         self.ledger: Ledger = ledger or MemoryLedger()
@@ -94,11 +101,13 @@ class Rig:
         *,
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
+        width: int = WIDTH,
+        thinker: Thinker | None = None,
     ) -> RunResult:
         scribe = self.open_scribe(branch)
         commit = self.repository.commit(self.head(branch))
         with Performer(clock=self.clock, jitter=lambda: 0.0) as performer:
-            caller = Caller(
+            caller = self.caller_type(
                 task_id=TASK,
                 branch=branch,
                 performer=performer,
@@ -107,6 +116,7 @@ class Rig:
                 anchor=lambda: scribe.anchor,
                 clock_ms=self.clock,
                 max_result_bytes=LIMITS["value_bytes"],
+                thinker=thinker,
             )
             machine = Machine(
                 scribe=scribe,
@@ -115,6 +125,8 @@ class Rig:
                 caller=caller,
                 interrupts=interrupts or Interrupts(),
                 listener=listener,
+                thinker=thinker,
+                width=width,
             )
             return machine.run()
 
