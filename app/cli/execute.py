@@ -16,7 +16,7 @@ from app.cli.options import (
     read_input,
     response_format_option,
 )
-from app.cli.running import Manner, run_to_its_end
+from app.cli.running import Manner, parallel_option, run_to_its_end
 from app.cli.streams import note
 from app.plan.findings import Finding
 from app.plan.model import Json
@@ -53,6 +53,7 @@ from app.vm.interrupts import Interrupts
     help="Let the model revise the plan that --plan gives where a step fails; its own plans, it always may.",
 )
 @max_steps_option
+@parallel_option
 @json_option
 @quiet_option
 def execute(
@@ -63,6 +64,7 @@ def execute(
     history: str | None,
     revise: bool,
     max_steps: int | None,
+    parallel: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -85,7 +87,7 @@ def execute(
         if plan is None or revise:
             require_askers(place)
         task = submit_task(place, new, on_warning=None if manner.is_silent else _warn)
-        run_to_its_end(place, task, MAIN, interrupts, manner)
+        run_to_its_end(place, task, MAIN, interrupts, manner, parallel=parallel)
 
 
 def _warn(finding: Finding) -> None:

@@ -7,7 +7,7 @@ import click
 from app.bootstrap import workplace
 from app.cli.groups import Command
 from app.cli.options import branch_option, json_option, max_steps_option, quiet_option, task_argument
-from app.cli.running import Manner, run_to_its_end
+from app.cli.running import Manner, parallel_option, run_to_its_end
 from app.services.branches import require_branch
 from app.services.tasks import find_task, open_repository
 from app.vm.interrupts import Interrupts
@@ -17,9 +17,12 @@ from app.vm.interrupts import Interrupts
 @task_argument
 @branch_option
 @max_steps_option
+@parallel_option
 @json_option
 @quiet_option
-def resume(task: str, branch: str | None, max_steps: int | None, as_json: bool, quiet: bool) -> None:
+def resume(
+    task: str, branch: str | None, max_steps: int | None, parallel: int, as_json: bool, quiet: bool
+) -> None:
     """Go on with a run from where it stands.
 
     After an interruption it goes on, calling only what has no outcome yet; on a failed run it tries the
@@ -30,4 +33,5 @@ def resume(task: str, branch: str | None, max_steps: int | None, as_json: bool, 
         row = find_task(place, task)
         with open_repository(place, row) as repository:
             name = require_branch(repository, row, branch)
-        run_to_its_end(place, row, name, interrupts, Manner(as_json, quiet), max_steps=max_steps)
+        manner = Manner(as_json, quiet)
+        run_to_its_end(place, row, name, interrupts, manner, max_steps=max_steps, parallel=parallel)

@@ -29,6 +29,7 @@ from app.services.reports import Revised, RunReport
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
+from app.vm.scheduler import WIDTH
 
 _SECONDS_BETWEEN_WARNINGS: Final = 15.0
 _GOAL_CHARACTERS: Final = 400
@@ -41,6 +42,16 @@ _WORTH_TRYING: Final = {
     "failed": {"show": "the plan, each step's state, the variables"},
 }
 """How a run ended → the commands worth trying next."""
+
+
+parallel_option = click.option(
+    "--parallel",
+    type=click.IntRange(min=1, max=256),
+    default=WIDTH,
+    show_default=True,
+    metavar="N",
+    help="How many calls of tools may be under way at once.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ def run_to_its_end(
     *,
     max_steps: int | None = None,
     more: Callable[[RunReport], Mapping[str, Any]] = lambda report: {},
+    parallel: int = WIDTH,
 ) -> NoReturn:
     """Run, show how it goes and what came of it, and leave with the exit code of its end.
 
@@ -75,7 +87,8 @@ def run_to_its_end(
     started = monotonic()
     with _resumable(task, branch), watching(silent=manner.is_silent) as listener:
         on_held = _held_teller(manner)
-        report = run_branch(workplace, task, branch, RunOptions(interrupts, listener, on_held, max_steps))
+        options = RunOptions(interrupts, listener, on_held, max_steps, parallel)
+        report = run_branch(workplace, task, branch, options)
     is_scripted = _is_scripted(workplace, report)
     if manner.as_json:
         emit_json({**report.to_json(), **more(report), **({"scripted": True} if is_scripted else {})})

@@ -5,9 +5,9 @@ Every adapter, the in-memory one too, passes the same contract tests. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 AttemptState: TypeAlias = Literal["begun", "raised", "timeout", "not_performed"]
 """``begun``: under way, or done, or the process died; a commit that follows tells which."""
@@ -33,14 +33,20 @@ class Attempt(NamedTuple):
     error: str | None
 
 
-class StoredEffect(NamedTuple):
-    """An outcome that arrived and is not committed. ``item`` is -1 for a call that is none of a ``for_each``."""
+class FinishedEffect(NamedTuple):
+    """The outcome of a call that is not committed yet, and the hash of what was asked.
+
+    ``item`` is the index within a ``for_each``, :data:`NO_ITEM` where the step is none.
+    """
 
     seq_no: int
     visit: int
     item: int
     inputs_hash: str
     outcome: bytes
+
+
+NO_ITEM: Final = -1
 
 
 class Ledger(Protocol):
@@ -58,19 +64,20 @@ class Ledger(Protocol):
     def branch_attempts(self, branch: str) -> list[Attempt]:
         """All attempts of a branch, oldest first."""
 
-    def save_effect(
-        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
-    ) -> None:
-        """Keep the outcome of one item of a ``for_each``, replacing an earlier one."""
+    def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
+        """Keep outcomes, all of them or none, replacing earlier ones of the same places."""
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         """Item → (inputs hash, outcome)."""
 
-    def branch_effects(self, branch: str) -> list[StoredEffect]:
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
         """All outcomes of a branch, in any order."""
 
-    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
-        """Forget outcomes that have been committed."""
+    def effect_places(self, branch: str) -> set[tuple[int, int]]:
+        """``(seq_no, visit)`` of every step that has outcomes here."""
+
+    def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
+        """Forget the outcomes of steps that have been committed, given as ``(seq_no, visit)``."""
 
     def drop_branch(self, branch: str) -> None:
         """Forget everything about a branch."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select, update
 
-from app.db.base import Attempt, AttemptState, StoredEffect
+from app.db.base import Attempt, AttemptState, FinishedEffect
 from app.db.models import attempts, effects
 from app.db.session import Database, retry_lost
 from app.db.texts import storable_or_none
@@ -30,7 +30,7 @@ class SqlLedger:
         """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
         values = {"task_id": self._task_id, **attempt._asdict()}
         values["error"] = storable_or_none(attempt.error)
-        if self._insert(self._begin_sql, tuple(values[name] for name in _ATTEMPT_TABLE)) == 0:
+        if self._write(self._begin_sql, [tuple(values[name] for name in _ATTEMPT_TABLE)]) == 0:
             raise Conflict(
                 f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
                 hint="another worker runs the branch",
@@ -49,11 +49,8 @@ class SqlLedger:
     def branch_attempts(self, branch: str) -> list[Attempt]:
         return self._attempts(_select_attempts(self._task_id, attempts.c.branch == branch))
 
-    def save_effect(
-        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
-    ) -> None:
-        place = (self._task_id, branch, seq_no, visit, item)
-        self._insert(self._save_sql, (*place, inputs_hash, outcome))
+    def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
+        self._write(self._save_sql, [(self._task_id, branch, *effect) for effect in finished])
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         asking = select(effects.c.item, effects.c.inputs_hash, effects.c.outcome)
@@ -61,14 +58,20 @@ class SqlLedger:
             rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
         return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
 
-    def branch_effects(self, branch: str) -> list[StoredEffect]:
-        asking = select(*(effects.c[name] for name in StoredEffect._fields))
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
+        asking = select(*(effects.c[name] for name in FinishedEffect._fields))
         asking = asking.where(effects.c.task_id == self._task_id, effects.c.branch == branch)
         with self._database.read() as connection:
-            return [StoredEffect(*row) for row in connection.execute(asking)]
+            return [FinishedEffect(*row) for row in connection.execute(asking)]
 
-    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
-        self._change(delete(effects).where(*self._visit(branch, seq_no, visit)))
+    def effect_places(self, branch: str) -> set[tuple[int, int]]:
+        with self._database.read_cursor() as cursor:
+            cursor.execute(self._places_sql, (self._task_id, branch))
+            return {(int(seq_no), int(visit)) for seq_no, visit in cursor.fetchall()}
+
+    def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
+        # In one order everywhere, so that no two transactions wait for each other.
+        self._write(self._drop_sql, [(self._task_id, branch, *place) for place in sorted(places)])
 
     def drop_branch(self, branch: str) -> None:
         self._drop(lambda table: table.c.branch == branch)
@@ -101,12 +104,29 @@ class SqlLedger:
     def _save_sql(self) -> str:
         return self._database.prepare(insert_replacing(self._database.kind, effects), *effects.c.keys())
 
-    def _insert(self, sql: str, values: tuple[Any, ...]) -> int:
-        """The hot path, once a call: one row, durable on return. Gives how many were inserted."""
+    @cached_property
+    def _places_sql(self) -> str:
+        branch = (effects.c.task_id == bindparam("task_id"), effects.c.branch == bindparam("branch"))
+        asking = select(effects.c.seq_no, effects.c.visit).where(*branch).distinct()
+        return self._database.prepare(asking, "task_id", "branch")
+
+    @cached_property
+    def _drop_sql(self) -> str:
+        names = ("task_id", "branch", "seq_no", "visit")
+        one = (effects.c[name] == bindparam(name) for name in names)
+        return self._database.prepare(delete(effects).where(*one), *names)
+
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        """The hot path, once a call: one transaction, durable on return. Gives how many rows were written."""
+        if not rows:
+            return 0
 
         def once() -> int:
             with self._database.write_cursor() as cursor:
-                cursor.execute(sql, values)
+                if len(rows) == 1:
+                    cursor.execute(sql, rows[0])
+                else:
+                    cursor.executemany(sql, rows)
                 return int(cursor.rowcount)
 
         return retry_lost(once)

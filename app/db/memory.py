@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from app.db.base import Attempt, AttemptState, StoredEffect
+from app.db.base import Attempt, AttemptState, FinishedEffect
 from app.errors import BranchMoved, Conflict, LeaseHeld
 
 
@@ -45,28 +45,33 @@ class MemoryLedger:
             key=lambda attempt: (attempt.started_ms, attempt.key, attempt.number),
         )
 
-    def save_effect(
-        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
-    ) -> None:
+    def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
         with self._lock:
-            self._effects.setdefault((branch, seq_no, visit), {})[item] = (inputs_hash, outcome)
+            for effect in finished:
+                items = self._effects.setdefault((branch, effect.seq_no, effect.visit), {})
+                items[effect.item] = (effect.inputs_hash, effect.outcome)
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         with self._lock:
             return dict(self._effects.get((branch, seq_no, visit), {}))
 
-    def branch_effects(self, branch: str) -> list[StoredEffect]:
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
         with self._lock:
             return [
-                StoredEffect(seq_no, visit, item, *kept)
+                FinishedEffect(seq_no, visit, item, *kept)
                 for (name, seq_no, visit), items in self._effects.items()
                 if name == branch
                 for item, kept in items.items()
             ]
 
-    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
+    def effect_places(self, branch: str) -> set[tuple[int, int]]:
         with self._lock:
-            self._effects.pop((branch, seq_no, visit), None)
+            return {(seq_no, visit) for other, seq_no, visit in self._effects if other == branch}
+
+    def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
+        with self._lock:
+            for seq_no, visit in places:
+                self._effects.pop((branch, seq_no, visit), None)
 
     def drop_branch(self, branch: str) -> None:
         with self._lock:

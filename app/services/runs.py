@@ -31,18 +31,23 @@ from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
+from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
 from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """``on_held`` is told, again and again, that another worker holds the lease; it may raise to give up."""
+    """``on_held`` is told, again and again, that another worker holds the lease; it may raise to give up.
+
+    ``parallel``: how many calls may be under way at once.
+    """
 
     interrupts: Interrupts
     listener: Listener | None = None
     on_held: Callable[[LeaseHeld], None] | None = None
     max_steps: int | None = None
+    parallel: int = WIDTH
 
 
 def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOptions) -> RunReport:
@@ -151,6 +156,7 @@ def _run_machine(
             interrupts=options.interrupts,
             listener=listener,
             thinker=askers,
+            width=options.parallel,
         )
         with heartbeat.beating(options.interrupts):
             return machine.run()

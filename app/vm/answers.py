@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.db.base import StoredEffect
+from app.db.base import FinishedEffect
 from app.history.commits import Commit
 from app.history.repository import Repository
 from app.plan.model import Calling, Instruction, Json, Jump
@@ -109,7 +109,7 @@ class Finished(NamedTuple):
     value: Json
 
 
-def finished_answers(branch: str, rows: Iterable[StoredEffect], written: bytes) -> list[Finished]:
+def finished_answers(branch: str, rows: Iterable[FinishedEffect], written: bytes) -> list[Finished]:
     """The answers that ``branch`` left in the effects table, in program order as far as it can be known.
 
     ``written`` is the digest at the branch's head: no ``read`` begins before everything written ahead of it is

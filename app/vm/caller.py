@@ -52,10 +52,7 @@ class CutShort(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call as the step asks for it. ``handles_errors``: the plan says what follows an error.
-
-    ``digests`` are those of the inputs (:func:`app.vm.keys.value_digest`), where somebody has them already.
-    """
+    """One call as the step asks for it. ``handles_errors``: the plan says what follows an error."""
 
     place: Place
     tool: Tool
@@ -64,12 +61,11 @@ class Request:
     retry: Retry | None
     handles_errors: bool
     outputs: tuple[str, ...] = ()
-    digests: Mapping[str, str] | None = None
 
     def content_key(self, written: bytes) -> CallKey:
         """What the call asks, after the writes that ``written`` stands for."""
-        digests = input_digests(self.inputs) if self.digests is None else self.digests
-        return call_key(self.tool.name, self.tool.version, self.tool.effect, digests, written)
+        tool = self.tool
+        return call_key(tool.name, tool.version, tool.effect, input_digests(self.inputs), written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,10 @@ class Caller:
         settled = self.settled(request)
         if settled is not None:
             return settled
-        performed = self.performer.perform(self.call(request), self.hooks(request.tool))
+        return self.answered(request, self.performer.perform(self.call(request), self.hooks(request.tool)))
+
+    def answered(self, request: Request, performed: Outcome) -> Answer:
+        """The answer that a call gave. Raises :class:`MustWait` and :class:`CutShort`."""
         outcome = self.with_model_calls(request.place, performed)
         if request.tool.effect in KEYED:
             self._refuse_doubt(request, outcome)
@@ -128,12 +127,9 @@ class Caller:
         return Answer(outcome, self.key(request.place) if request.tool.effect in KEYED else None)
 
     def settled(self, request: Request) -> Answer | None:
-        """The answer that needs no call: an earlier one, an error the plan handles, or a decision.
-
-        Raises :class:`MustWait`.
-        """
+        """The answer that needs no call: an error the plan handles, or a decision. Raises :class:`MustWait`."""
         if request.tool.effect != "irreversible":
-            return self._reused(request)
+            return None
         attempt = self.doubtful(request)
         if attempt is None:
             return self._after_fork(request)
@@ -155,13 +151,6 @@ class Caller:
         if "from_commit" in noted:
             outcome = replace(outcome, origin=Origin(noted["from_commit"]))
         return Answer(outcome, key, noted)
-
-    def _reused(self, request: Request) -> Answer | None:
-        """An earlier answer of the same call."""
-        if self.reuse is None or not self.reuse.takes(request.tool):
-            return None
-        found = self.reuse.find(request.content_key(self.reuse.written), request.outputs)
-        return None if found is None else Answer(self.from_earlier(found))
 
     def _after_fork(self, request: Request) -> Answer | None:
         """What becomes of a call whose tool was called beyond the fork point, and must not be repeated unasked."""

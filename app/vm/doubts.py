@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from app.errors import StepError
 from app.tools.base import Tool
-from app.vm.caller import Caller, MustWait, Request, Tools
-from app.vm.decisions import Place, Waiting
+from app.vm.caller import Caller, MustWait, Tools
+from app.vm.decisions import Waiting
 from app.vm.effects import CallNeeded, FanNeeded
 from app.vm.fans import Fan
 from app.vm.interpreter import Interpreter
 from app.vm.state import FAILED, RUNNING, State
+from app.vm.work import SingleCall, Work
 
 
 def find_doubt(state: State, interpreter: Interpreter, tools: Tools, caller: Caller) -> Waiting | None:
@@ -30,11 +31,18 @@ def find_doubt(state: State, interpreter: Interpreter, tools: Tools, caller: Cal
 
 
 def _settle(effect: CallNeeded | FanNeeded, tool: Tool, caller: Caller) -> None:
-    """Raise :class:`MustWait` where the run would."""
+    """Raise :class:`MustWait` where the run would before it calls anything."""
     if tool.effect != "irreversible":
         return
+    work: Work
     if isinstance(effect, FanNeeded):
-        Fan(caller, effect, tool, lambda done: None).settle()
-        return
-    place = Place(effect.seq_no, effect.visit)
-    caller.settled(Request(place, tool, effect.inputs, effect.timeout, effect.retry, effect.handles_errors))
+        work = Fan(caller, effect, tool, lambda done: None)
+        work.take_kept(caller.ledger.effects(caller.branch, effect.seq_no, effect.visit))
+    else:
+        work = SingleCall(effect, tool)
+    while work.has_more:
+        request = work.following()
+        answer = caller.settled(request)
+        if answer is None:
+            return
+        work.take(request.place.item, answer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.db.base import Attempt, AttemptState, Ledger, StoredEffect
+from collections.abc import Iterable, Sequence
+
+from app.db.base import Attempt, AttemptState, FinishedEffect, Ledger
 from app.vm.interrupts import Interrupts
 
 
@@ -29,23 +31,25 @@ class HeldLedger:
         with self._interrupts.held():
             return self._ledger.branch_attempts(branch)
 
-    def save_effect(
-        self, branch: str, seq_no: int, visit: int, item: int, inputs_hash: str, outcome: bytes
-    ) -> None:
+    def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
         with self._interrupts.held():
-            self._ledger.save_effect(branch, seq_no, visit, item, inputs_hash, outcome)
+            self._ledger.save_effects(branch, finished)
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         with self._interrupts.held():
             return self._ledger.effects(branch, seq_no, visit)
 
-    def branch_effects(self, branch: str) -> list[StoredEffect]:
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
         with self._interrupts.held():
             return self._ledger.branch_effects(branch)
 
-    def drop_effects(self, branch: str, seq_no: int, visit: int) -> None:
+    def effect_places(self, branch: str) -> set[tuple[int, int]]:
         with self._interrupts.held():
-            self._ledger.drop_effects(branch, seq_no, visit)
+            return self._ledger.effect_places(branch)
+
+    def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
+        with self._interrupts.held():
+            self._ledger.drop_effects(branch, places)
 
     def drop_branch(self, branch: str) -> None:
         with self._interrupts.held():

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from threading import TIMEOUT_MAX, Timer
 from time import monotonic
 from typing import Final
 
-from app.errors import ModelError, StepError
+from app.errors import ModelError
 from app.plan.model import Json
 from app.tools.context import Cancelled
-from app.vm.caller import Caller, CutShort, MustWait, Request, Tools
+from app.vm.caller import Caller, CutShort, MustWait, Tools
 from app.vm.decisions import Place, Waiting
-from app.vm.effects import CallNeeded, Effect, FanNeeded, JudgementNeeded, Outcome
-from app.vm.events import Event, ItemDone, Listener, RunStopped, StepCommitted, StepStarted, UsageGrew
-from app.vm.fans import Fan
+from app.vm.effects import Effect, JudgementNeeded, Outcome
+from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarted, UsageGrew
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
-from app.vm.records import Record, call_record, fan_record, judgement_record, plain_record, recorded_outcome
+from app.vm.records import Record, judgement_record, plain_record, recorded_outcome
+from app.vm.scheduler import WIDTH, Scheduler
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
 from app.vm.thinking import Thinker
@@ -51,16 +52,26 @@ class Machine:
         interrupts: Interrupts,
         listener: Listener | None = None,
         thinker: Thinker | None = None,
+        width: int = WIDTH,
     ) -> None:
         self._scribe = scribe
         self._interpreter = interpreter
-        self._tools = tools
         self._caller = caller
         self._interrupts = interrupts
         self._listener = listener
         self._thinker = thinker
         self._started = monotonic()
         self._worked_before = scribe.state.worked_ms / 1000
+        self._scheduler = Scheduler(
+            scribe=scribe,
+            interpreter=interpreter,
+            tools=tools,
+            caller=caller,
+            interrupts=interrupts,
+            tell=self._tell,
+            has_time=lambda: self._seconds() < scribe.limits.get("seconds", inf),
+            width=width,
+        )
 
     def run(self) -> RunResult:
         """Go on until the run ends or waits. What was committed is durable on return.
@@ -69,80 +80,72 @@ class Machine:
         where a stop was asked for; the run can be resumed after each.
         """
         state = self._scribe.state
-        waiting = None
         if state.status == FAILED:
             state.status = RUNNING  # the failed step is tried again
         timer = self._start_timer()
         try:
-            while state.status == RUNNING:
+            waiting = self._run_steps()
+            self._scribe.journal.flush()
+            self._scheduler.wind_up()
+        except BaseException as error:
+            self._scheduler.abandon()
+            if isinstance(error, KeyboardInterrupt):
+                self._scribe.journal.flush()
+            raise
+        finally:
+            timer.cancel()
+        head = self._scribe.journal.head
+        assert head is not None
+        return RunResult(WAITING if waiting else state.status, head, waiting)
+
+    def _run_steps(self) -> Waiting | None:
+        """Until the run ends, or gives what it waits for."""
+        try:
+            while self._scribe.state.status == RUNNING:
                 if self._stopped_by_limit(self._seconds()):
                     break
                 self._interrupts.check()
                 self._step()
         except MustWait as wait:
-            waiting = wait.waiting
+            return wait.waiting
         except CutShort:
             self._stopped_by_limit(max(self._seconds(), self._scribe.limits.get("seconds", 0)))
-        except KeyboardInterrupt:
-            self._scribe.journal.flush()
-            raise
-        finally:
-            timer.cancel()
-        self._scribe.journal.flush()
-        head = self._scribe.journal.head
-        assert head is not None
-        return RunResult(WAITING if waiting else state.status, head, waiting)
+        return None
 
     def _step(self) -> None:
         scribe, state = self._scribe, self._scribe.state
         assert state.pc is not None, "a running state has a next step"
+        self._scheduler.tend()
         request = scribe.begin(self._interpreter)
         if isinstance(request, Transition):
             record = plain_record(self._interpreter.instruction(state.pc).step)
             transition = request
         else:
-            scribe.journal.flush()
             record = self._perform(request)
             transition = self._interpreter.finish(state, request, recorded_outcome(record))
         oid, made = scribe.step(self._interpreter, transition, record)
         if not made.failed and not isinstance(request, Transition):
             self._caller.committed(record, oid, request)
-        if not isinstance(request, Transition) and record.get("effect") != "pure":
+        self._scheduler.committed(made)
+        if not isinstance(request, Transition) and self._must_flush(record):
             scribe.journal.flush()
-            if isinstance(request, FanNeeded) and not made.failed:
-                self._caller.ledger.drop_effects(self._caller.branch, request.seq_no, request.visit)
         if self._listener is not None:
             self._tell_committed(oid, made, record)
 
+    def _must_flush(self, record: Record) -> bool:
+        """Whether the effect that was committed is at risk until then. Reads side by side are flushed together."""
+        effect = record.get("effect")
+        if effect == "pure" or "from_commit" in record:
+            return False  # made again, or found again, it is the same
+        return not (effect == "read" and self._scheduler.is_flushing)
+
     def _perform(self, effect: Effect) -> Record:
         """Get the effect done; gives its record. Raises ``MustWait``."""
-        step = self._interpreter.instruction(effect.seq_no).step
-        count = effect.count if isinstance(effect, FanNeeded) else None
-        self._tell(StepStarted(step, effect.visit, count))
-        if isinstance(effect, JudgementNeeded):
-            return self._judge(effect)
-        try:
-            tool = self._tools.find(effect.tool_name)
-        except StepError as error:
-            return self._refused(effect, str(error))
-        with self._interrupts.awaiting():
-            if isinstance(effect, FanNeeded):
-                fan = Fan(
-                    self._caller, effect, tool, lambda done: self._tell(ItemDone(step, done, effect.count))
-                )
-                return fan_record(effect, tool, fan.run())
-            place = Place(effect.seq_no, effect.visit)
-            request = Request(
-                place,
-                tool,
-                effect.inputs,
-                effect.timeout,
-                effect.retry,
-                effect.handles_errors,
-                effect.outputs,
-            )
-            answered = self._caller.answer(request)
-        return call_record(effect, tool, answered.outcome, key=answered.key, decision=answered.decision)
+        if not isinstance(effect, JudgementNeeded):
+            return self._scheduler.perform(effect)
+        self._scribe.journal.flush()
+        self._tell(StepStarted(self._interpreter.instruction(effect.seq_no).step, effect.visit))
+        return self._judge(effect)
 
     def _judge(self, effect: JudgementNeeded) -> Record:
         """Ask the model about a condition."""
@@ -161,13 +164,6 @@ class Machine:
             calls = [call.to_json() for call in error.calls]
             return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
         return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
-
-    def _refused(self, effect: CallNeeded | FanNeeded, message: str) -> Record:
-        """There is no tool to call."""
-        outcome = self._caller.without_call(error=message)
-        if isinstance(effect, FanNeeded):
-            return fan_record(effect, None, [outcome] * min(1, effect.count))
-        return call_record(effect, None, outcome)
 
     def _start_timer(self) -> Timer:
         """What tells the calls under way to end when the run's time is over; those that heed it do."""

@@ -13,9 +13,8 @@ from __future__ import annotations
 import contextvars
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 from app.tools.context import Cancellation
 from app.vm.attempts import Attempted, CallWatcher, attempt, make_context
@@ -42,9 +41,6 @@ __all__ = [
     "Outcome",
     "Performer",
 ]
-
-WIDTH: Final = 8
-"""How many items of a ``for_each`` are under way at once."""
 
 
 def wall_clock_ms() -> int:
@@ -96,49 +92,30 @@ class Performer:
 
         Raises only what a hook raises, and ``KeyboardInterrupt``.
         """
+        if call.timeout is not None or call.tool.is_async:
+            return self._perform_beside(call, hooks)
         progress = CallProgress(call, hooks, self._clock)
-        if self.cancellation.requested:
-            return progress.stop()
-        if call.timeout is None and not call.tool.is_async:
-            return self._perform_here(progress)
+        return progress.stop() if self.cancellation.requested else self._perform_here(progress)
+
+    def open_round(self) -> Round:
+        """For calls side by side. Its owner closes it."""
+        around = Surroundings(self.cancellation, self._workers, self._watcher, self._clock, self._pause)
+        return Round(around)
+
+    def _perform_beside(self, call: Call, hooks: AttemptHooks | None) -> Outcome:
         outcomes: list[Outcome] = []
-        self._round(iter([(0, progress)]), 1, lambda _, outcome: outcomes.append(outcome))
-        return outcomes[0] if outcomes else progress.stop()
-
-    def perform_many(
-        self,
-        calls: Iterable[Call],
-        on_outcome: Callable[[int, Outcome], bool | None],
-        *,
-        width: int = WIDTH,
-        hooks: AttemptHooks | None = None,
-    ) -> None:
-        """Make the calls, ``width`` at once, and hand over each outcome as it comes, with the call's index.
-
-        ``calls`` is read only as far as there is room. ``on_outcome`` is called in this thread; where it
-        returns ``False`` no further call is started, and those under way still end and are handed over.
-        As soon as a call of an ``irreversible`` tool is among them, one runs after the other.
-        A cancelled run starts no more: calls that were never begun have no outcome.
-        """
-        following = iter(calls)
-        first = next(following, None)
-        if first is None:
-            return
-        # A for_each calls one tool, so the first call speaks for all.
-        at_once = 1 if first.tool.effect == "irreversible" else max(1, width)
-        begun = (
-            (index, CallProgress(call, hooks, self._clock)) for index, call in _numbered(first, following)
-        )
-        self._round(begun, at_once, on_outcome)
-
-    def _round(
-        self,
-        calls: Iterator[tuple[int, CallProgress]],
-        width: int,
-        deliver: Callable[[int, Outcome], bool | None],
-    ) -> None:
-        around = Surroundings(self.cancellation, self._workers, self._watcher, self._pause)
-        Round(calls, width, around, deliver).run()
+        waiting = self.open_round()
+        try:
+            waiting.start(call, hooks, outcomes.append)
+            while not outcomes:
+                waiting.wait()
+                waiting.settle()
+        except KeyboardInterrupt:
+            self.cancellation.request()
+            raise
+        finally:
+            waiting.close()
+        return outcomes[0]
 
     def _perform_here(self, progress: CallProgress) -> Outcome:
         while True:
@@ -170,7 +147,3 @@ class Performer:
 
     def _pause(self, progress: CallProgress) -> float:
         return progress.delay(self._jitter())
-
-
-def _numbered(first: Call, following: Iterator[Call]) -> Iterator[tuple[int, Call]]:
-    return enumerate(chain((first,), following))

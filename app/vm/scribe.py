@@ -100,13 +100,14 @@ class Scribe:
         subject = f"edit: {', '.join(sorted(variables))}"
         return self._commit("edit", subject, {**record, "variables": dict(variables)}, author=author)
 
-    def begin(self, interpreter: Interpreter) -> Transition | Effect:
-        """Start the next step. Inputs that no record could hold are that step's error, before any call."""
-        request = interpreter.begin(self.state)
+    def begin(self, interpreter: Interpreter, state: State | None = None) -> Transition | Effect:
+        """Start the next step, or that of a ``state`` to come. Inputs that no record could hold are its error."""
+        state = state or self.state
+        request = interpreter.begin(state)
         if isinstance(request, CallNeeded | FanNeeded):
             trouble = self._trouble_with_inputs(request)
             if trouble is not None:
-                return interpreter.fail(self.state, trouble)
+                return interpreter.fail(state, trouble)
         return request
 
     def _trouble_with_inputs(self, effect: CallNeeded | FanNeeded) -> str | None:

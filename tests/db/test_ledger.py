@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from databases import KINDS, shared_database
 
-from app.db.base import Attempt, Ledger
+from app.db.base import NO_ITEM, Attempt, FinishedEffect, Ledger
 from app.db.ledger import SqlLedger
 from app.db.memory import MemoryLedger
 from app.db.session import open_database
@@ -119,23 +119,23 @@ def test_attempts_of_a_branch_come_oldest_first(ledger: Ledger) -> None:
 
 def test_outcomes_are_kept_by_item(ledger: Ledger) -> None:
     large = bytes(range(256)) * 4096
-    ledger.save_effect("main", 3, 1, 0, "hash", b"\x00\xff'\"\\")
-    ledger.save_effect("main", 3, 1, 200, "other hash", large)
-    ledger.save_effect("main", 3, 2, 0, "hash", b"")
+    ledger.save_effects("main", [FinishedEffect(3, 1, 0, "hash", b"\x00\xff'\"\\")])
+    ledger.save_effects("main", [FinishedEffect(3, 1, 200, "other hash", large)])
+    ledger.save_effects("main", [FinishedEffect(3, 2, 0, "hash", b"")])
     assert ledger.effects("main", 3, 1) == {0: ("hash", b"\x00\xff'\"\\"), 200: ("other hash", large)}
     assert ledger.effects("main", 3, 2) == {0: ("hash", b"")}
     assert ledger.effects("main", 4, 1) == {}
 
 
 def test_a_later_outcome_replaces_an_earlier_one(ledger: Ledger) -> None:
-    ledger.save_effect("main", 3, 1, 0, "hash", b"first")
-    ledger.save_effect("main", 3, 1, 0, "new hash", b"second")
+    ledger.save_effects("main", [FinishedEffect(3, 1, 0, "hash", b"first")])
+    ledger.save_effects("main", [FinishedEffect(3, 1, 0, "new hash", b"second")])
     assert ledger.effects("main", 3, 1) == {0: ("new hash", b"second")}
 
 
 def test_eight_items_may_be_saved_at_once(ledger: Ledger) -> None:
     def save(item: int) -> None:
-        ledger.save_effect("main", 3, 1, item, "hash", b"%d" % item)
+        ledger.save_effects("main", [FinishedEffect(3, 1, item, "hash", b"%d" % item)])
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(save, range(40)))
@@ -144,23 +144,33 @@ def test_eight_items_may_be_saved_at_once(ledger: Ledger) -> None:
 
 def test_dropping_outcomes_leaves_the_others(ledger: Ledger) -> None:
     for place in (("main", 3, 1), ("main", 3, 2), ("main", 4, 1), ("fork", 3, 1)):
-        ledger.save_effect(*place, 0, "hash", b"x")
-    ledger.drop_effects("main", 3, 1)
-    kept = [
-        place
-        for place in (("main", 3, 1), ("main", 3, 2), ("main", 4, 1), ("fork", 3, 1))
-        if ledger.effects(*place)
-    ]
-    assert kept == [("main", 3, 2), ("main", 4, 1), ("fork", 3, 1)]
+        ledger.save_effects(place[0], [FinishedEffect(*place[1:], item, "hash", b"x") for item in (0, 1)])
+    ledger.drop_effects("main", [(3, 1), (5, 1), (4, 1)])
+    assert ledger.effects("main", 3, 1) == {}
+    assert ledger.effect_places("main") == {(3, 2)}
+    assert ledger.effect_places("fork") == {(3, 1)}
+    ledger.drop_effects("main", [])
+    assert ledger.effect_places("main") == {(3, 2)}
+
+
+def test_outcomes_that_arrived_together_are_kept_together(ledger: Ledger) -> None:
+    finished = [FinishedEffect(seq_no, 2, NO_ITEM, f"hash {seq_no}", b"%d" % seq_no) for seq_no in range(300)]
+    ledger.save_effects("main", finished)
+    ledger.save_effects("main", [])
+    assert ledger.effect_places("main") == {(seq_no, 2) for seq_no in range(300)}
+    assert ledger.effects("main", 299, 2) == {NO_ITEM: ("hash 299", b"299")}
+    ledger.save_effects("main", [effect._replace(outcome=b"again") for effect in finished[:2]])
+    assert ledger.effects("main", 1, 2) == {NO_ITEM: ("hash 1", b"again")}
+    assert ledger.effects("main", 2, 2) == {NO_ITEM: ("hash 2", b"2")}
 
 
 def test_dropping_a_branch_takes_all_of_it_and_no_more(ledgers: tuple[Ledger, Ledger]) -> None:
     ledger, other = ledgers
     for one in ledgers:
         one.begin(attempt())
-        one.save_effect("main", 3, 1, 0, "hash", b"x")
+        one.save_effects("main", [FinishedEffect(3, 1, 0, "hash", b"x")])
     ledger.begin(attempt(OTHER_KEY, branch="fork"))
-    ledger.save_effect("fork", 3, 1, 0, "hash", b"x")
+    ledger.save_effects("fork", [FinishedEffect(3, 1, 0, "hash", b"x")])
     ledger.drop_branch("main")
     assert ledger.branch_attempts("main") == [] and ledger.effects("main", 3, 1) == {}
     assert ledger.branch_attempts("fork") != [] and ledger.effects("fork", 3, 1) != {}
@@ -171,7 +181,7 @@ def test_dropping_a_ledger_leaves_the_other_task_alone(ledgers: tuple[Ledger, Le
     ledger, other = ledgers
     for one in ledgers:
         one.begin(attempt())
-        one.save_effect("main", 3, 1, 0, "hash", b"x")
+        one.save_effects("main", [FinishedEffect(3, 1, 0, "hash", b"x")])
     ledger.drop()
     assert ledger.attempts(KEY) == [] and ledger.effects("main", 3, 1) == {}
     assert other.attempts(KEY) == [attempt()] and other.effects("main", 3, 1) != {}

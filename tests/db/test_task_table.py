@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.db.base import Attempt, BranchRow, TaskRow
+from app.db.base import Attempt, BranchRow, FinishedEffect, TaskRow
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.models import metadata
@@ -167,7 +167,7 @@ def fill(database: Database, task_id: str) -> None:
     SqlLeases(database).acquire(task_id, "main", "me", 30)
     ledger = SqlLedger(database, task_id)
     ledger.begin(Attempt("a" * 64, "main", 1, 1, None, "tool", "b" * 64, 1, 1, "begun", None))
-    ledger.save_effect("main", 1, 1, 0, "hash", b"x")
+    ledger.save_effects("main", [FinishedEffect(1, 1, 0, "hash", b"x")])
     store = SqlStoreFactory(database).create(task_id)
     texts = [b"%d" % number for number in range(600)]
     blobs = [RawObject(object_id(Kind.BLOB, text), Kind.BLOB, text) for text in texts]

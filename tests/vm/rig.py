@@ -31,8 +31,10 @@ from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.replay import Replay, ReplayResult
 from app.vm.reuse import Earlier, Reuse, Source
+from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
 from app.vm.state import State
+from app.vm.thinking import Thinker
 
 __all__ = ["LIMITS", "START_MS", "TASK", "Clock", "Rig", "assign", "call", "catalog", "jump"]
 
@@ -61,7 +63,10 @@ def catalog(tools: Sequence[Tool]) -> Catalog:
 
 
 class Rig:
-    """One task. Each ``run`` is a new process as far as the machine can tell."""
+    """One task. Each ``run`` is a new process as far as the machine can tell.
+
+    ``caller_type`` makes the calls: a :class:`Caller`, or what a test puts in its place.
+    """
 
     def __init__(
         self,
@@ -73,7 +78,9 @@ class Rig:
         limits: Mapping[str, int] = LIMITS,
         clock: Callable[[], int] | None = None,
         every_commit: bool = False,
+        caller_type: Callable[..., Caller] = Caller,
     ) -> None:
+        self.caller_type = caller_type
         self.store = store or MemoryStoreFactory().create(TASK)
         self.repository = Repository(self.store)
         self.ledger: Ledger = ledger or MemoryLedger()
@@ -101,12 +108,14 @@ class Rig:
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
         forked_from: str | None = None,
+        width: int = WIDTH,
+        thinker: Thinker | None = None,
     ) -> RunResult:
         """Run a branch; ``forked_from`` names the run whose answers it takes first, then come the others'."""
         scribe = self.open_scribe(branch)
         commit = self.repository.commit(self.head(branch))
         with Performer(clock=self.clock, jitter=lambda: 0.0) as performer:
-            caller = Caller(
+            caller = self.caller_type(
                 task_id=TASK,
                 branch=branch,
                 performer=performer,
@@ -116,6 +125,7 @@ class Rig:
                 clock_ms=self.clock,
                 max_result_bytes=LIMITS["value_bytes"],
                 reuse=self._reuse(branch, forked_from) if forked_from is not None else None,
+                thinker=thinker,
             )
             machine = Machine(
                 scribe=scribe,
@@ -124,6 +134,8 @@ class Rig:
                 caller=caller,
                 interrupts=interrupts or Interrupts(),
                 listener=listener,
+                thinker=thinker,
+                width=width,
             )
             return machine.run()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from app.db.base import FinishedEffect
 from app.db.memory import MemoryLedger
 from app.vm.held_ledger import HeldLedger
 from app.vm.interrupts import Interrupts
@@ -16,9 +19,9 @@ class PressingLedger(MemoryLedger):
         super().__init__()
         self._press = interrupts._on_signal
 
-    def save_effect(self, *arguments: object) -> None:  # type: ignore[override]
+    def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
         self._press(2, None)
-        super().save_effect(*arguments)  # type: ignore[arg-type]
+        super().save_effects(branch, finished)
 
 
 def test_a_request_is_heard_at_once_while_an_effect_is_awaited() -> None:
@@ -33,7 +36,7 @@ def test_a_request_waits_until_what_is_being_written_is_there() -> None:
     inner = PressingLedger(interrupts)
     ledger = HeldLedger(inner, interrupts)
     with pytest.raises(KeyboardInterrupt), interrupts.awaiting():
-        ledger.save_effect("main", 1, 1, 0, "hash", b"outcome")
+        ledger.save_effects("main", [FinishedEffect(1, 1, 0, "hash", b"outcome")])
         pytest.fail("not reached")
     assert inner.effects("main", 1, 1) == {0: ("hash", b"outcome")}
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,6 +103,28 @@ async def sleep_async(seconds: float) -> float:
 ways = pytest.mark.parametrize(
     ("is_async", "timeout"), [(False, None), (False, PATIENCE), (True, None), (True, PATIENCE)]
 )
+
+
+def side_by_side(performer, calls, on_outcome, *, width=8, hooks=None) -> None:
+    """Make the calls, so many at once, and hand over each outcome with the call's index."""
+    waiting = performer.open_round()
+    following = enumerate(calls)
+    more = True
+
+    def deliver(index: int) -> Callable[[Outcome], None]:
+        return lambda outcome: on_outcome(index, outcome)
+
+    try:
+        while more or waiting.under_way:
+            while more and waiting.under_way < width:
+                index, call = next(following, (0, None))
+                more = call is not None
+                if call is not None:
+                    waiting.start(call, hooks, deliver(index))
+            waiting.wait()
+            waiting.settle()
+    finally:
+        waiting.close()
 
 
 def wait_until(condition) -> None:
@@ -425,15 +449,14 @@ def test_items_run_side_by_side_and_come_as_they_end(performer):
         threads.add(threading.current_thread())
         assert outcome.value == naps[index]
 
-    performer.perform_many([Call(sleep, {"seconds": nap}) for nap in naps], take)
+    side_by_side(performer, [Call(sleep, {"seconds": nap}) for nap in naps], take)
     assert sorted(order) == [0, 1, 2, 3]
     assert order[-1] == 0
     assert threads == {threading.current_thread()}
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-@pytest.mark.parametrize(("effect", "most"), [("read", 3), ("irreversible", 1)])
-def test_no_more_run_at_once_than_the_width(performer, effect, most, is_async):
+def test_a_round_holds_as_many_as_are_started(performer, is_async):
     lock = threading.Lock()
     running, highest, read_ahead = 0, 0, 0
 
@@ -462,7 +485,7 @@ def test_no_more_run_at_once_than_the_width(performer, effect, most, is_async):
         leave()
         return item
 
-    made = tool(effect=effect)(count_async if is_async else count)
+    made = tool(effect="read")(count_async if is_async else count)
     outcomes: dict[int, Any] = {}
 
     def calls():
@@ -471,10 +494,10 @@ def test_no_more_run_at_once_than_the_width(performer, effect, most, is_async):
             read_ahead = max(read_ahead, item - len(outcomes))
             yield Call(made, {"item": item})
 
-    performer.perform_many(calls(), lambda index, outcome: outcomes.update({index: outcome.value}), width=3)
+    side_by_side(performer, calls(), lambda index, outcome: outcomes.update({index: outcome.value}), width=3)
     assert outcomes == {item: item for item in range(12)}
-    assert highest == most
-    assert read_ahead <= most
+    assert highest == 3
+    assert read_ahead <= 3
 
 
 def test_items_fail_one_by_one_with_retries_between(performer):
@@ -490,28 +513,9 @@ def test_items_fail_one_by_one_with_retries_between(performer):
         return item
 
     calls = [Call(odd, {"item": item if item != 4 else "x"}, retry=Retry(3, 0.1)) for item in range(6)]
-    performer.perform_many(calls, outcomes.__setitem__)
+    side_by_side(performer, calls, outcomes.__setitem__)
     assert [outcomes[item].state for item in range(6)] == ["ok", "ok", "ok", "failed", "failed", "ok"]
     assert [outcomes[item].attempts for item in range(6)] == [1, 3, 1, 3, 0, 1]
-
-
-def test_the_receiver_may_stop_further_calls(performer):
-    called = []
-
-    @tool(effect="read")
-    def note(item: int) -> int:
-        """Note the item."""
-        called.append(item)
-        return item
-
-    performer.perform_many(
-        [Call(note, {"item": item}) for item in range(50)], lambda index, outcome: index < 3, width=1
-    )
-    assert called == [0, 1, 2, 3]
-
-
-def test_no_items_are_no_trouble(performer):
-    performer.perform_many([], lambda index, outcome: None)
 
 
 @pytest.mark.parametrize("where", ["before", "after", "outcome"])
@@ -532,8 +536,42 @@ def test_what_a_hook_raises_ends_the_round(performer, where):
     calls = [Call(sleep_async, {"seconds": 0.0 if item == 0 else 5.0}) for item in range(8)]
     began = time.monotonic()
     with pytest.raises(LookupError, match="moved"):
-        performer.perform_many(calls, deliver, hooks=Broken())
+        side_by_side(performer, calls, deliver, hooks=Broken())
     assert time.monotonic() - began < 3
+
+
+def test_a_round_that_stops_hands_over_what_still_ends_and_begins_nothing(performer):
+    outcomes: dict[str, Outcome] = {}
+    waiting = performer.open_round()
+    waiting.start(Call(sleep, {"seconds": 0.1}), None, partial(outcomes.__setitem__, "quick"))
+    rests = Call(Flaky(ValueError("first"), ValueError("second")).as_tool(), {}, retry=Retry(2, 3_000.0))
+    waiting.start(rests, None, partial(outcomes.__setitem__, "rests"))
+    while waiting.under_way > 1 or "rests" not in outcomes:
+        waiting.wait()
+        waiting.settle()
+        waiting.stop()
+    waiting.start(Call(add, {"a": 1}), None, partial(outcomes.__setitem__, "late"))
+    while waiting.under_way:
+        waiting.wait()
+        waiting.settle()
+    waiting.close()
+    assert outcomes["quick"].value == 0.1
+    assert outcomes["rests"].error == CallError("raised", "ValueError: first")
+    assert (outcomes["late"].attempts, outcomes["late"].state) == (0, "failed")
+
+
+def test_a_round_that_stops_leaves_behind_what_does_not_end(performer, monkeypatch):
+    monkeypatch.setattr(rounds, "_LAST_GRACE_SECONDS", 0.1)
+    outcomes: list[Outcome] = []
+    waiting = performer.open_round()
+    waiting.start(Call(sleep, {"seconds": 3.0}), None, outcomes.append)
+    began = time.monotonic()
+    waiting.stop()
+    while waiting.under_way:
+        waiting.wait()
+        waiting.settle()
+    assert time.monotonic() - began < 2
+    assert outcomes[0].error is not None and outcomes[0].error.kind == "cancelled"
 
 
 @ways
@@ -543,7 +581,10 @@ def test_a_cancelled_run_calls_no_tool(performer, is_async, timeout):
     outcome = performer.perform(Call(flaky.as_tool("write", is_async), {}, timeout=timeout))
     assert (outcome.state, outcome.attempts, flaky.calls) == ("failed", 0, 0)
     assert outcome.error is not None and outcome.error.kind == "cancelled"
-    performer.perform_many([Call(flaky.as_tool(), {})], lambda index, outcome: pytest.fail("delivered"))
+    outcomes: dict[int, Outcome] = {}
+    side_by_side(performer, [Call(flaky.as_tool(), {})] * 3, outcomes.__setitem__)
+    assert [outcomes[index].attempts for index in range(3)] == [0, 0, 0]
+    assert flaky.calls == 0
 
 
 @pytest.mark.parametrize(("effect", "state"), [("read", "failed"), ("write", "unknown")])
@@ -573,7 +614,7 @@ def test_a_cancellation_reaches_a_tool_that_looks(performer, timeout):
 
 
 def test_a_tool_that_does_not_look_is_left_behind_when_cancelled(performer, monkeypatch):
-    monkeypatch.setattr(rounds, "_CANCEL_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(rounds, "_LAST_GRACE_SECONDS", 0.1)
     threading.Timer(0.05, performer.cancellation.request).start()
     began = time.monotonic()
     outcome = performer.perform(Call(sleep, {"seconds": 3.0}, timeout=60.0))
@@ -604,11 +645,12 @@ def test_ctrl_c_ends_the_wait_at_once(performer, call, many):
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         if many:
-            performer.perform_many([call] * 3, lambda index, outcome: None)
+            side_by_side(performer, [call] * 3, lambda index, outcome: None)
         else:
             performer.perform(call)
+            pytest.fail("not reached")
     assert time.monotonic() - began < 2
-    assert performer.cancellation.requested
+    assert many or performer.cancellation.requested
 
 
 def test_a_thread_that_hangs_does_not_delay_the_end_of_the_process():

@@ -1,0 +1,416 @@
+"""The scheduler: makes the calls that steps need, those at their turn and those that may start before it.
+
+A call that starts early changes nothing in the history: at its turn a step says with authority what it needs, and
+only where that is the very thing that was asked early is the answer taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Final
+
+from app.errors import StepError
+from app.plan.model import Calling, Step
+from app.tools.base import Tool
+from app.tools.llm import MODEL_TOOLS
+from app.vm.caller import Answer, Caller, Request, Tools
+from app.vm.calls import Outcome
+from app.vm.effects import CallNeeded, FanNeeded
+from app.vm.events import Event, ItemDone, StepStarted
+from app.vm.fans import Fan
+from app.vm.forks import same_json
+from app.vm.interpreter import Interpreter
+from app.vm.interrupts import Interrupts
+from app.vm.kept import KeptOutcomes
+from app.vm.keys import KEYED, CallKey
+from app.vm.lookahead import Lookahead, Ready
+from app.vm.records import Record, call_record, fan_record, recorded_outcome
+from app.vm.scribe import Scribe
+from app.vm.state import COMPLETED, State, Transition
+from app.vm.stretches import Role, Stretches
+from app.vm.work import SingleCall, Work
+
+WIDTH: Final = 8
+"""Calls under way at once, where nobody says otherwise."""
+
+_GATHER_SECONDS: Final = 0.005
+"""For how long outcomes are gathered that arrive one behind the other, so that one flush serves them all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Planned:
+    """A step whose calls are being made, and where it stands in the stretch."""
+
+    position: int
+    step: Step
+    work: Work
+
+
+class Scheduler:
+    """Makes the calls of one run, at most ``width`` at once. Belongs to the machine's thread.
+
+    ``has_time``: whether the run may begin calls before their turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        scribe: Scribe,
+        interpreter: Interpreter,
+        tools: Tools,
+        caller: Caller,
+        interrupts: Interrupts,
+        tell: Callable[[Event], None],
+        has_time: Callable[[], bool],
+        width: int = WIDTH,
+    ) -> None:
+        self._scribe = scribe
+        self._interpreter = interpreter
+        self._tools = tools
+        self._caller = caller
+        self._interrupts = interrupts
+        self._tell = tell
+        self._has_time = has_time
+        self._width = width
+        self._stretches = Stretches(interpreter.plan, self._role)
+        self._kept = KeptOutcomes(caller.ledger, caller.branch)
+        self._round = caller.performer.open_round()
+        self._ahead: Lookahead | None = None
+        self._planned: dict[int, _Planned] = {}
+        self._asked: dict[int, Counter[CallKey]] = {}
+        """What planned steps ask, where earlier answers are taken: position → keys."""
+        self._left: dict[int, Tool] = {}
+        """Calls that are left to their turn, by position."""
+        self._open: list[int] = []
+        """Positions of steps that have calls to make."""
+        self._arrived: list[tuple[_Planned, int | None, Outcome]] = []
+        """Outcomes that are neither committed nor kept."""
+        self._arrived_at: float | None = None
+        """When the oldest outcome came that is not on stable storage."""
+
+    def perform(self, effect: CallNeeded | FanNeeded) -> Record:
+        """Get done what the step at the head needs. Raises :class:`app.vm.caller.MustWait`."""
+        try:
+            tool = self._tools.find(effect.tool_name)
+        except StepError as error:
+            return self._refuse(effect, str(error))
+        planned = self._at_turn(effect, tool)
+        if self._is_alone(planned):
+            return self._perform_here(planned.work)
+        while not planned.work.is_done:
+            self._issue()
+            if not planned.work.is_done:
+                self._wait()
+        self._issue()
+        return planned.work.record()
+
+    def committed(self, made: Transition) -> None:
+        """The step at the head was committed."""
+        ahead = self._ahead
+        if ahead is None:
+            return
+        self._asked.pop(ahead.head, None)
+        self._left.pop(ahead.head, None)
+        planned = self._planned.pop(ahead.head, None)
+        if planned is not None and not (made.failed and isinstance(planned.work, Fan)):
+            # What a call gave that did not do is not kept for the next try; good items are.
+            self._arrived = [each for each in self._arrived if each[0] is not planned]
+            self._kept.committed(planned.work.effect.seq_no, planned.work.effect.visit)
+        if made.failed:
+            return
+        steps, following = ahead.stretch.steps, ahead.head + 1
+        if following < len(steps) and steps[following].step.seq_no == self._scribe.state.pc:
+            ahead.committed()
+        else:
+            self._leave_stretch()
+
+    @property
+    def is_flushing(self) -> bool:
+        """Whether reads that are committed now may wait a moment for a flush: calls are under way, or more is due."""
+        if self._round.under_way or self._ahead is None:
+            return self._round.under_way > 0
+        following = self._planned.get(self._ahead.stretch.next_call[self._ahead.head])
+        return following is not None and following.work.is_done
+
+    def tend(self) -> None:
+        """Between two steps: take what has arrived, begin what may begin. Does not wait."""
+        if self._round.under_way:
+            if self._round.has_news:
+                self._round.settle()
+            self._issue()
+        if self._seconds_to_gather() == 0:
+            self._secure()
+
+    def wind_up(self) -> None:
+        """The run ends, and all is flushed. Calls under way have a moment to end: what they give is kept."""
+        self._leave_stretch()
+        self._round.stop()
+        while self._round.under_way:
+            self._wait()
+        self._round.close()
+        self._save()
+        self._kept.end(completed=self._scribe.state.status == COMPLETED)
+
+    def abandon(self) -> None:
+        """The run is cut off. Calls under way are told to end; what has arrived is kept if it can be."""
+        self._leave_stretch()
+        self._caller.performer.cancellation.request()
+        # Another error is on its way already, and that is the one to be told.
+        with suppress(Exception):
+            self._round.stop()
+            self._round.settle()
+            self._save()
+        self._round.close()
+
+    def _at_turn(self, effect: CallNeeded | FanNeeded, tool: Tool) -> _Planned:
+        """The step at the head with its calls: those that started early, if it asks for the same."""
+        if self._ahead is None:
+            self._ahead = self._look_ahead(effect.seq_no)
+        self._ahead.at_turn()
+        planned = self._planned.get(self._ahead.head)
+        if planned is None or not _is_same(planned.work.effect, effect):
+            planned = self._plan(self._ahead.head, effect, tool)
+        return planned
+
+    def _look_ahead(self, seq_no: int) -> Lookahead:
+        scribe, limits = self._scribe, self._scribe.limits
+        stretch = self._stretches.at(seq_no)
+        if self._caller.reuse is not None:
+            stretch = stretch.in_program_order()  # equal calls take one earlier answer after the other
+        steps_left = limits.get("steps", scribe.state.steps + len(stretch.steps)) - scribe.state.steps
+        return Lookahead(stretch, scribe.state, partial(scribe.begin, self._interpreter), steps_left)
+
+    def _role(self, call: Calling) -> Role:
+        try:
+            tool = self._tools.find(call.tool_name)
+        except StepError:
+            return Role.WAITS
+        if tool.effect in KEYED:
+            return Role.CHANGES
+        return Role.CALLS if tool.effect == "pure" or tool.name in MODEL_TOOLS else Role.LOOKS
+
+    def _plan(self, position: int, effect: CallNeeded | FanNeeded, tool: Tool) -> _Planned:
+        step = self._tell_started(effect)
+        work: Work
+        if isinstance(effect, FanNeeded):
+            count = effect.count
+            work = Fan(self._caller, effect, tool, lambda done: self._tell(ItemDone(step, done, count)))
+        else:
+            work = SingleCall(effect, tool)
+        planned = self._planned[position] = _Planned(position, step, work)
+        work.take_kept(self._kept.of_step(effect.seq_no, effect.visit))
+        self._take_earlier(planned)
+        if work.is_done:
+            self._finish(planned)
+        else:
+            self._open.append(position)
+        return planned
+
+    def _take_earlier(self, planned: _Planned) -> None:
+        """Take what was answered before in the task: of equal calls each the next one."""
+        reuse, work = self._caller.reuse, planned.work
+        if reuse is None or not reuse.takes(work.tool):
+            return
+        asked = self._asked[planned.position] = Counter()
+        before = [keys for position, keys in self._asked.items() if position < planned.position]
+        for item, has_answer in work.calls():
+            key = work.key_of(item, reuse.written)
+            if not has_answer:
+                found = reuse.find(key, work.effect.outputs, asked[key] + sum(keys[key] for keys in before))
+                if found is not None:
+                    work.settle(item, Answer(self._caller.from_earlier(found)))
+            asked[key] += 1
+
+    def _must_wait_for_its_turn(self, position: int, tool: Tool) -> bool:
+        """Whether a call ahead of it, of which nobody knows yet what it asks, may ask the same."""
+        reuse = self._caller.reuse
+        if self._ahead is None or reuse is None or not reuse.takes(tool):
+            return False
+        if any(tool is left for place, left in self._left.items() if place < position):
+            return True
+        names = {
+            step.instruction.tool_name
+            for step in self._ahead.unresolved_calls(position)
+            if isinstance(step.instruction, Calling)
+        }
+        return any(name in tool.names for name in names)
+
+    def _is_alone(self, planned: _Planned) -> bool:
+        """Whether it is one call with nothing to do beside it."""
+        if not isinstance(planned.work, SingleCall) or self._round.under_way:
+            return False
+        return self._open == [planned.position] and self._peek() is None
+
+    def _perform_here(self, work: Work) -> Record:
+        """Nothing is faster, and Ctrl-C reaches the tool itself."""
+        self._open.clear()
+        self._secure()
+        request = work.following()
+        with self._interrupts.awaiting():
+            answer = self._caller.answer(request)
+        work.take(None, answer)
+        return work.record()
+
+    def _issue(self) -> None:
+        """Begin calls as long as there is room."""
+        while self._round.under_way < self._width:
+            planned = self._next()
+            if planned is None:
+                return
+            self._begin(planned)
+
+    def _next(self) -> _Planned | None:
+        """The step whose call is to be made next."""
+        while True:
+            ahead, ready = self._ahead, self._peek()
+            if ahead is None:
+                return None
+            self._open = [position for position in self._open if self._has_more(position)]
+            first = min(self._open, key=ahead.urgency, default=None)
+            if first is not None and (ready is None or ahead.urgency(first) < ahead.urgency(ready.position)):
+                may_begin = first == ahead.head or (ahead.is_wanted(first) and self._has_time())
+                return self._planned[first] if may_begin else None
+            if ready is None:
+                return None
+            ahead.take()
+            tool = self._tools.find(ready.effect.tool_name)
+            if self._must_wait_for_its_turn(ready.position, tool):
+                self._left[ready.position] = tool
+            else:
+                self._plan(ready.position, ready.effect, tool)
+
+    def _has_more(self, position: int) -> bool:
+        planned = self._planned.get(position)
+        return planned is not None and planned.work.has_more
+
+    def _peek(self) -> Ready | None:
+        if self._ahead is None or self._width == 1 or self._caller.performer.cancellation.requested:
+            return None
+        ready = self._ahead.peek()
+        return ready if ready is not None and self._has_time() else None
+
+    def _begin(self, planned: _Planned) -> None:
+        """Make the next call of a step, or take the answer that needs none."""
+        request = planned.work.following()
+        tool = request.tool
+        if tool.effect in KEYED:
+            self._secure()
+        settled = self._caller.settled(request)
+        if settled is not None:
+            self._take(planned, request, settled)
+            return
+        call, hooks = self._caller.call(request), self._caller.hooks(tool)
+        self._round.start(call, hooks, partial(self._arrive, planned, request))
+
+    def _arrive(self, planned: _Planned, request: Request, performed: Outcome) -> None:
+        if self._caller.was_cut_short(performed) and not self._is_at_head(planned):
+            return  # the run's time is over: it will not come here
+        answer = self._caller.answered(request, performed)
+        self._arrived.append((planned, request.place.item, answer.outcome))
+        if request.tool.effect != "pure":
+            self._arrived_at = self._arrived_at or monotonic()
+        self._take(planned, request, answer)
+
+    def _is_at_head(self, planned: _Planned) -> bool:
+        return self._ahead is not None and self._planned.get(self._ahead.head) is planned
+
+    def _take(self, planned: _Planned, request: Request, answer: Answer) -> None:
+        planned.work.take(request.place.item, answer)
+        if self._planned.get(planned.position) is not planned:
+            return  # nobody asks for it any more
+        if planned.work.is_done:
+            self._finish(planned)
+        elif planned.position not in self._open:
+            self._open.append(planned.position)
+
+    def _finish(self, planned: _Planned) -> None:
+        """All answers are there: steps behind may go on with what the commit will set."""
+        assert self._ahead is not None
+        outcome = recorded_outcome(planned.work.record())
+        state = State(pc=planned.step.seq_no)
+        transition = self._interpreter.finish(state, planned.work.effect, outcome)
+        self._ahead.finished(planned.position, transition)
+
+    def _wait(self) -> None:
+        """Until something happened; nothing that was paid for is at risk for longer than a moment."""
+        moment = self._seconds_to_gather()
+        if moment:
+            with self._interrupts.awaiting():
+                self._round.wait(moment)
+        if not self._round.has_news:
+            self._secure()
+            with self._interrupts.awaiting():
+                self._round.wait()
+        self._round.settle()
+
+    def _seconds_to_gather(self) -> float | None:
+        """How long what has arrived may still be gathered; ``None`` where all is on stable storage."""
+        if self._arrived_at is None:
+            return None
+        return max(0.0, self._arrived_at + _GATHER_SECONDS - monotonic())
+
+    def _secure(self) -> None:
+        """Put everything that has arrived on stable storage."""
+        self._save()
+        self._scribe.journal.flush()
+        self._arrived_at = None
+        self._kept.drop_committed()
+
+    def _save(self) -> None:
+        """Keep what has arrived, except where the commit comes next."""
+        if not self._arrived:
+            return
+        due = self._due()
+        waiting = [each for each in self._arrived if each[0] not in due]
+        rows = [planned.work.to_keep(item, outcome) for planned, item, outcome in waiting]
+        self._kept.save(row for row in rows if row is not None)
+        self._arrived = [each for each in self._arrived if each[0] in due]
+
+    def _due(self) -> set[_Planned]:
+        """The steps with an answer before which none is without."""
+        due: set[_Planned] = set()
+        if self._ahead is not None:
+            next_call = self._ahead.stretch.next_call
+            position = next_call[self._ahead.head]
+            while (planned := self._planned.get(position)) is not None and planned.work.is_done:
+                due.add(planned)
+                position = next_call[position + 1]
+        return due
+
+    def _leave_stretch(self) -> None:
+        self._ahead = None
+        self._planned.clear()
+        self._asked.clear()
+        self._left.clear()
+        self._open.clear()
+
+    def _tell_started(self, effect: CallNeeded | FanNeeded) -> Step:
+        step = self._interpreter.instruction(effect.seq_no).step
+        self._tell(StepStarted(step, effect.visit, effect.count if isinstance(effect, FanNeeded) else None))
+        return step
+
+    def _refuse(self, effect: CallNeeded | FanNeeded, message: str) -> Record:
+        """There is no tool to call."""
+        self._tell_started(effect)
+        outcome = self._caller.without_call(error=message)
+        if isinstance(effect, FanNeeded):
+            return fan_record(effect, None, [outcome] * min(1, effect.count))
+        return call_record(effect, None, outcome)
+
+
+def _is_same(early: CallNeeded | FanNeeded, effect: CallNeeded | FanNeeded) -> bool:
+    """Whether both ask for the same, to the letter."""
+    if isinstance(early, CallNeeded) and isinstance(effect, CallNeeded):
+        return early.visit == effect.visit and same_json(dict(early.inputs), dict(effect.inputs))
+    if isinstance(early, FanNeeded) and isinstance(effect, FanNeeded):
+        return (
+            (early.visit, early.count, early.broken) == (effect.visit, effect.count, effect.broken)
+            and same_json(dict(early.shared), dict(effect.shared))
+            and same_json(dict(early.columns), dict(effect.columns))
+        )
+    return False
