@@ -94,6 +94,10 @@ class Rig:
         scribe.adopt_plan(plan_from_json(list(steps)), {"who": "tester"}, author="tester")
         journal.flush()
 
+    def use(self, tools: Sequence[Tool]) -> None:
+        """From now on these are the tools."""
+        self.tools = catalog(tools)
+
     def head(self, branch: str = "main") -> bytes:
         return self.repository.head(branch)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from random_plans import TOOLS, random_steps
-from rig import START_MS, Clock, Rig, assign, call, jump
+from rig import LIMITS, START_MS, Clock, Rig, assign, call, jump
 
 from app.tools import Tool, tool
 from app.vm.caller import Answer, Caller, Request
@@ -63,12 +63,17 @@ class Dawdling:
         return slowed
 
 
+def recorded_rig(steps: list[dict[str, Any]], tools: list[Tool], **limits: int) -> Rig:
+    """A rig whose outcomes have the times of their places, however long that takes."""
+    allowed = {**LIMITS, "seconds": 10**9, **limits}
+    return Rig(steps, tools, clock=Clock(tick_ms=0), limits=allowed, caller_type=RecordedCaller)
+
+
 def history_of(
-    steps: list[dict[str, Any]], tools: list[Tool], width: int, limits: dict[str, int] | None = None
+    steps: list[dict[str, Any]], tools: list[Tool], width: int, **limits: int
 ) -> tuple[list[str], Rig]:
     """The ids of a run, oldest first. A failed run is resumed once."""
-    more = {"limits": limits} if limits is not None else {}
-    rig = Rig(steps, tools, clock=Clock(tick_ms=0), caller_type=RecordedCaller, **more)
+    rig = recorded_rig(steps, tools, **limits)
     if rig.run(width=width).status == "failed":
         rig.run(width=width)
     return [commit.id for commit in rig.repository.log(rig.head())][::-1], rig
@@ -88,9 +93,9 @@ def test_the_history_is_the_same_at_any_width_and_in_any_order(seed: int) -> Non
 @pytest.mark.parametrize("seed", range(0, PLANS, 4))
 def test_a_step_limit_ends_the_run_at_the_same_step(seed: int) -> None:
     steps = random_steps(seed)
-    limits = {"steps": 3 + seed % 11, "seconds": 3_600, "value_bytes": 1_000_000}
-    expected, _ = history_of(steps, TOOLS, 1, limits)
-    assert history_of(steps, Dawdling(seed).tools(TOOLS), WIDE, limits)[0] == expected
+    most = 3 + seed % 11
+    expected, _ = history_of(steps, TOOLS, 1, steps=most)
+    assert history_of(steps, Dawdling(seed).tools(TOOLS), WIDE, steps=most)[0] == expected
 
 
 class Cells:
