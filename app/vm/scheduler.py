@@ -6,7 +6,6 @@ only where that is the very thing that was asked early is the answer taken.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,12 +26,13 @@ from app.vm.forks import same_json
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.kept import KeptOutcomes
-from app.vm.keys import KEYED, CallKey
+from app.vm.keys import KEYED
 from app.vm.lookahead import Lookahead, Ready
 from app.vm.records import Record, call_record, fan_record, recorded_outcome
 from app.vm.scribe import Scribe
 from app.vm.state import COMPLETED, State, Transition
 from app.vm.stretches import Role, Stretches
+from app.vm.taken import TakenAnswers
 from app.vm.work import SingleCall, Work
 
 WIDTH: Final = 8
@@ -82,10 +82,7 @@ class Scheduler:
         self._round = caller.performer.open_round()
         self._ahead: Lookahead | None = None
         self._planned: dict[int, _Planned] = {}
-        self._asked: dict[int, Counter[CallKey]] = {}
-        """What planned steps ask, where earlier answers are taken: position → keys."""
-        self._left: dict[int, Tool] = {}
-        """Calls that are left to their turn, by position."""
+        self._taken = TakenAnswers(caller)
         self._open: list[int] = []
         """Positions of steps that have calls to make."""
         self._arrived: list[tuple[_Planned, int | None, Outcome]] = []
@@ -114,8 +111,7 @@ class Scheduler:
         ahead = self._ahead
         if ahead is None:
             return
-        self._asked.pop(ahead.head, None)
-        self._left.pop(ahead.head, None)
+        self._taken.committed(ahead.head)
         planned = self._planned.pop(ahead.head, None)
         if planned is not None and not (made.failed and isinstance(planned.work, Fan)):
             # What a call gave that did not do is not kept for the next try; good items are.
@@ -180,8 +176,8 @@ class Scheduler:
     def _look_ahead(self, seq_no: int) -> Lookahead:
         scribe, limits = self._scribe, self._scribe.limits
         stretch = self._stretches.at(seq_no)
-        if self._caller.reuse is not None:
-            stretch = stretch.in_program_order()  # equal calls take one earlier answer after the other
+        if self._taken.in_program_order:
+            stretch = stretch.in_program_order()
         steps_left = limits.get("steps", scribe.state.steps + len(stretch.steps)) - scribe.state.steps
         return Lookahead(stretch, scribe.state, partial(scribe.begin, self._interpreter), steps_left)
 
@@ -204,41 +200,12 @@ class Scheduler:
             work = SingleCall(effect, tool)
         planned = self._planned[position] = _Planned(position, step, work)
         work.take_kept(self._kept.of_step(effect.seq_no, effect.visit))
-        self._take_earlier(planned)
+        self._taken.take(position, work)
         if work.is_done:
             self._finish(planned)
         else:
             self._open.append(position)
         return planned
-
-    def _take_earlier(self, planned: _Planned) -> None:
-        """Take what was answered before in the task: of equal calls each the next one."""
-        reuse, work = self._caller.reuse, planned.work
-        if reuse is None or not reuse.takes(work.tool):
-            return
-        asked = self._asked[planned.position] = Counter()
-        before = [keys for position, keys in self._asked.items() if position < planned.position]
-        for item, has_answer in work.calls():
-            key = work.key_of(item, reuse.written)
-            if not has_answer:
-                found = reuse.find(key, work.effect.outputs, asked[key] + sum(keys[key] for keys in before))
-                if found is not None:
-                    work.settle(item, Answer(self._caller.from_earlier(found)))
-            asked[key] += 1
-
-    def _must_wait_for_its_turn(self, position: int, tool: Tool) -> bool:
-        """Whether a call ahead of it, of which nobody knows yet what it asks, may ask the same."""
-        reuse = self._caller.reuse
-        if self._ahead is None or reuse is None or not reuse.takes(tool):
-            return False
-        if any(tool is left for place, left in self._left.items() if place < position):
-            return True
-        names = {
-            step.instruction.tool_name
-            for step in self._ahead.unresolved_calls(position)
-            if isinstance(step.instruction, Calling)
-        }
-        return any(name in tool.names for name in names)
 
     def _is_alone(self, planned: _Planned) -> bool:
         """Whether it is one call with nothing to do beside it."""
@@ -279,9 +246,8 @@ class Scheduler:
                 return None
             ahead.take()
             tool = self._tools.find(ready.effect.tool_name)
-            if self._must_wait_for_its_turn(ready.position, tool):
-                self._left[ready.position] = tool
-            else:
+            unresolved = ahead.unresolved_calls(ready.position)
+            if not self._taken.leaves(ready.position, tool, unresolved):
                 self._plan(ready.position, ready.effect, tool)
 
     def _has_more(self, position: int) -> bool:
@@ -385,8 +351,7 @@ class Scheduler:
     def _leave_stretch(self) -> None:
         self._ahead = None
         self._planned.clear()
-        self._asked.clear()
-        self._left.clear()
+        self._taken.clear()
         self._open.clear()
 
     def _tell_started(self, effect: CallNeeded | FanNeeded) -> Step:

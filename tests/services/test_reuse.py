@@ -232,14 +232,14 @@ class TestWhatCounts:
         bench.run(self.PLAN)
         bench.with_tools(bench.world.tools(version="2"))
         bench.revise([assign(0, x=1), *self.PLAN])
-        assert bench.world.calls == ["ask one", "double 4"]
+        assert sorted(bench.world.calls) == ["ask one", "double 4"]
         changed = bench.explain()[1].changed
         assert [(part.part, part.old, part.new) for part in changed] == [("version", "1", "2")]
 
     def test_no_reuse_asks_everything_behind_the_fork_point(self, bench: Bench) -> None:
         bench.run(self.PLAN)
         bench.revise([assign(0, x=1), *self.PLAN], reuse=False)
-        assert bench.world.calls == ["ask one", "double 4"]
+        assert sorted(bench.world.calls) == ["ask one", "double 4"]
         assert [part.part for part in bench.explain()[1].changed] == ["reuse"]
 
     def test_a_tool_may_opt_out(self, bench: Bench) -> None:
