@@ -104,7 +104,7 @@ class _View:
         self._width = width
         self._spinner = Spinner("dots")
         self._running = _Running()
-        self._speech = _Speech()
+        self._speech = Speech()
         self._usage = ""
 
     def take(self, event: Event) -> None:
@@ -177,7 +177,7 @@ class _Running:
             yield from (count(self._done, "step"), elapsed(now - self._run_started))
 
 
-class _Speech:
+class Speech:
     """What models say, one at a time: of the items of a ``for_each`` the one that was heard first goes on."""
 
     def __init__(self) -> None:

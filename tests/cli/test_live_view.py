@@ -12,6 +12,9 @@ from fake_openai import EVENTS, FakeOpenAI, chunk
 from fake_server import Answer
 from terminal import Terminal
 
+from app.cli.live import Speech
+from app.vm.events import TokenSaid
+
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x9b31m\u202e"
 PLAN = {
     "version": 1,
@@ -118,6 +121,18 @@ def test_of_texts_side_by_side_one_is_seen_at_a_time(cli: CommandLine, server: F
     assert line.strip() in ("│ xx", "│ yy", "│ zz")
     gate.set()
     assert terminal.end() == 0
+
+
+def test_who_was_heard_first_is_not_talked_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("app.cli.live.monotonic", lambda: now[0])
+    speech = Speech()
+    for item, token in ((0, "one "), (1, "other "), (0, "goes on")):
+        speech.hear(TokenSaid(1, item, token), 40)
+    assert speech.lines() == ["one goes on"]
+    now[0] += 5
+    speech.hear(TokenSaid(1, 1, "at last"), 40)
+    assert speech.lines() == ["at last"]
 
 
 @pytest.mark.parametrize("how", ["--quiet", "--json"])

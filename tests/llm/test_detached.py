@@ -32,6 +32,7 @@ class Waiting:
         self.gate = threading.Event()
         self.asked = threading.Event()
         self.over = threading.Event()
+        self.was_heard_out = False
         self.thread: threading.Thread | None = None
 
     def complete(self, request: ModelRequest, on_token: OnToken | None = None) -> ModelReply:
@@ -42,6 +43,7 @@ class Waiting:
             self.asked.set()
             assert self.gate.wait(20)
             on_token("b")
+            self.was_heard_out = True
             return REPLY
         finally:
             self.over.set()
@@ -116,6 +118,7 @@ def test_what_is_left_behind_hangs_up_at_its_next_token_and_is_not_heard() -> No
     model.gate.set()
     assert model.over.wait(20)
     assert heard == ["a"]
+    assert not model.was_heard_out
     assert model.thread is not None
     assert model.thread.daemon  # the process's exit never waits for it
 
