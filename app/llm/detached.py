@@ -20,7 +20,8 @@ from app.llm.base import Cancellation, Model, ModelReply, ModelRequest, OnToken
 Given = TypeVar("Given")
 
 _POLL_SECONDS: Final = 0.1
-"""How late a cancellation may be noticed while the model says nothing."""
+"""How late a cancellation may be noticed while the model says nothing. So is Ctrl-C where it comes just before the
+wait begins: Python wakes no wait for a signal that came earlier."""
 
 
 class _LeftBehind(Exception):
@@ -44,7 +45,7 @@ def complete_detached(
         while True:
             if cancellation is not None:
                 cancellation.raise_if_requested()
-            said = call.next(None if cancellation is None else _POLL_SECONDS)
+            said = call.next(_POLL_SECONDS)
             if isinstance(said, _Ended):
                 return said.result()
             if said is not None and on_token is not None:
@@ -83,7 +84,7 @@ class _Call(Generic[Given]):
         self._said: SimpleQueue[str | _Ended[Given]] = SimpleQueue()
         threading.Thread(target=self._go, name="stackvm-model", daemon=True).start()
 
-    def next(self, seconds: float | None) -> str | _Ended[Given] | None:
+    def next(self, seconds: float) -> str | _Ended[Given] | None:
         """The next token, or how it ended; ``None``: nothing within ``seconds``."""
         try:
             return self._said.get(timeout=seconds)
