@@ -55,7 +55,7 @@ def proposal_lines(proposal: Proposal) -> Iterator[Line]:
         for call in proposal.beyond[:_SHOWN]:
             yield [
                 f"    step {call.seq_no} {call.tool}  {call.effect}",
-                (f"  {short_commit(call.commit)}", ID),
+                (f"  {short_commit(call.commit)}", ID) if call.commit is not None else "  outcome unknown",
             ]
         if len(proposal.beyond) > _SHOWN:
             yield [(f"    … {len(proposal.beyond) - _SHOWN:,} more", QUIET)]
@@ -114,12 +114,12 @@ def _values(part: Part) -> str:
         return preview(value, _VALUE_CHARACTERS)
 
     if part.part == "step":
-        return "there was no such step"
+        return "the earlier run made no such call"
     if part.part == "reuse":
         return "turned off"
     if part.part == "effect":
         return f"{part.new} calls are made again"
-    if part.part == "error":
+    if part.part == "error" or part.part.endswith("].error"):
         return f"the earlier call failed: {shown(part.old)}"
     if part.part == "occurrence":
         return "the same was asked before, but not so often"

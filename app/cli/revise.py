@@ -211,7 +211,8 @@ def _edited(place: Workplace, row: TaskRow, document: dict[str, object]) -> Plan
 
 
 def _without_comments(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("//"))
+    # By \n alone: what else splitlines() knows may stand within the texts of a plan.
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("//"))
 
 
 def _acknowledge(proposal: Proposal, *, yes: bool) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from app.db.base import TaskRow
-from app.errors import NotFound
+from app.errors import NotFound, StepError
 from app.history.commits import Commit
 from app.plan.diff import diff_plans
 from app.plan.model import Calling, Plan
@@ -18,6 +18,7 @@ from app.services.reusing import Fork, fork_of
 from app.services.revising import Past, read_past
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
+from app.tools.registry import Catalog
 from app.vm.differences import Part, Told, changed_parts, write_label
 from app.vm.keys import KEYED
 from app.vm.origins import Origin, origins_of
@@ -83,7 +84,7 @@ def explain_run(
         source = None
         if fork is not None:
             source = read_past(workplace, task, repository, fork.source.branch, catalog, fork.source.head)
-        explained = list(_Teller(past, source, fork).explain())
+        explained = list(_Teller(past, source, fork, catalog).explain())
         if step is not None:
             explained = [each for each in explained if each.seq_no == step]
             if not explained:
@@ -96,8 +97,9 @@ def explain_run(
 class _Teller:
     """Reads a run beside the one it was forked from."""
 
-    def __init__(self, past: Past, source: Past | None, fork: Fork | None) -> None:
+    def __init__(self, past: Past, source: Past | None, fork: Fork | None, catalog: Catalog) -> None:
         self._run = _Run(past)
+        self._catalog = catalog
         self._fork = fork
         self._earlier = _Run(source) if source is not None else None
         self._numbers = _old_numbers(self._earlier, self._run) if self._earlier is not None else {}
@@ -114,7 +116,7 @@ class _Teller:
         base = Explanation(*place, commit.id, record.get("tool"), effect, "none", failed)
         if commit.oid in self._kept:
             return replace(base, outcome="kept")
-        if "inputs" not in record:
+        if "inputs" not in record or record.get("count") == 0:
             return base
         origin, items = _origin(record), _items(record)
         if origin is not None and (items is None or items[1] == 0):
@@ -129,9 +131,16 @@ class _Teller:
         if old is None or "inputs" not in old.record:
             return (Part("step", None, seq_no),)
         parts = changed_parts(old, told)
-        if not parts and self._fork.record.get("reuse") is False:
+        if not parts and (self._fork.record.get("reuse") is False or self._opts_out(told.record)):
             parts = [Part("reuse", None, False)]
         return tuple(parts) or (Part("occurrence", None, visit),)
+
+    def _opts_out(self, record: Record) -> bool:
+        """Whether the tool, as it is now, has its answers taken by nobody."""
+        try:
+            return not self._catalog.find(record.get("tool", "")).reuse
+        except StepError:
+            return False
 
 
 class _Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from app.db.base import TaskRow
@@ -32,9 +33,12 @@ class Fork:
     record: Mapping[str, Any]
 
 
-def fork_of(workplace: Workplace, task: TaskRow, repository: Repository, branch: str) -> Fork | None:
-    """Where ``branch`` was last forked from another run; ``None`` for one that never was."""
-    own = list(repository.log(repository.head(branch)))
+def fork_of(
+    workplace: Workplace, task: TaskRow, repository: Repository, branch: str, head: bytes | None = None
+) -> Fork | None:
+    """Where ``branch``, as it stands or as it stood at ``head``, was last forked from another run; ``None`` for one
+    that never was."""
+    own = list(repository.log(repository.head(branch) if head is None else head))
     at = {commit.oid: age for age, commit in enumerate(own)}
     forks = [*_recorded(repository, own), *_noted(workplace, task, repository, branch, at)]
     return min(forks, key=lambda fork: at[fork.point], default=None)
@@ -89,7 +93,7 @@ def open_reuse(
             besides=branch,
             enabled=record.get("reuse", True),
             policy=record.get("irreversible"),
-            again=_called_beyond(workplace, task, repository, fork),
+            again=called_beyond(workplace, task, repository, fork),
         )
 
     knows = (lambda mind: True) if askers is None else askers.knows
@@ -136,22 +140,24 @@ def _policy(workplace: Workplace, namespace: str | None) -> Policy:
     return policy
 
 
-def _called_beyond(
+def called_beyond(
     workplace: Workplace, task: TaskRow, repository: Repository, fork: Fork | None
 ) -> frozenset[str]:
-    """The ``irreversible`` tools that the forked run has attempted beyond the fork point."""
+    """The ``irreversible`` tools that were attempted beyond the fork point: in the run that was forked, and in those
+    it was forked from itself. What it would have waited for, a fork of it waits for as well.
+    """
+    names: set[str] = set()
     if fork is None:
         return frozenset()
-    ledger = workplace.ledger(task.id)
-    beyond = []
-    for commit in repository.log(fork.source.head):
-        if commit.oid == fork.point:
-            break
-        beyond.append(commit)
-    names = {
-        call.tool
-        for call in attempted_calls(repository.reader, ledger, beyond)
-        if call.effect == "irreversible"
-    }
-    state = State.of(repository.reader.snapshot(repository.commit(fork.source.head).tree))
-    return frozenset(names | attempted_at(ledger, fork.source.branch, state))
+    ledger, own = workplace.ledger(task.id), {commit.oid for commit in repository.log(fork.point)}
+    seen: set[bytes] = set()
+    while fork is not None and fork.source.head not in seen:
+        source = fork.source
+        seen.add(source.head)
+        beyond = list(takewhile(lambda commit: commit.oid not in own, repository.log(source.head)))
+        calls = attempted_calls(repository.reader, ledger, beyond)
+        names |= {call.tool for call in calls if call.effect == "irreversible"}
+        state = State.of(repository.reader.snapshot(repository.commit(source.head).tree))
+        names |= attempted_at(ledger, source.branch, state)
+        fork = fork_of(workplace, task, repository, source.branch, source.head)
+    return frozenset(names)

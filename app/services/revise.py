@@ -20,7 +20,7 @@ from app.planner.rounds import Planned
 from app.services.branches import new_branch_name
 from app.services.planning import require_askers, watcher_of
 from app.services.reports import Revised
-from app.services.reusing import earlier_of
+from app.services.reusing import Fork, called_beyond, earlier_of
 from app.services.revising import Past, commit_revision, read_past
 from app.services.tasks import check_plan_text, open_repository
 from app.services.workplace import Workplace
@@ -188,8 +188,8 @@ def propose_revision(
         name = new_branch_name(repository, options.name, "revision")
         past = read_past(workplace, task, repository, branch, workplace.catalog(task.namespace))
         fork = past.fork_point(plan)
-        beyond = past.attempted(fork.beyond)
-        foreseen = _foresee(workplace, task, past, fork, plan, options, beyond)
+        beyond = [*past.attempted(fork.beyond), *past.underway(fork.beyond)]
+        foreseen = _foresee(workplace, task, past, fork, plan, options)
         head = past.commits[-1].id
     return Proposal(
         task,
@@ -251,14 +251,13 @@ def _foresee(
     fork: ForkPoint,
     plan: Plan,
     options: RevisionOptions,
-    beyond: Sequence[Attempted],
 ) -> list[Foreseen]:
     snapshot = past.repository.reader.snapshot(fork.commit.tree)
     state = State.of(snapshot)
     state.pc, state.visits = fork.pc, dict(fork.visits)
     state.status = COMPLETED if fork.pc is None else RUNNING
     source = Source(past.branch, bytes.fromhex(past.commits[-1].id))
-    again = frozenset(call.tool for call in beyond if call.effect == "irreversible")
+    again = called_beyond(workplace, task, past.repository, Fork(source, fork.commit.oid, {}))
     look: Callable[[], Any] = lambda: earlier_of(  # noqa: E731
         workplace,
         task,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.db.base import Ledger, TaskRow
-from app.errors import ModelError, PlanNotClean
+from app.errors import ModelError, PlanNotClean, StepError
 from app.history.commits import ENGINE, Commit
 from app.history.repository import Repository
 from app.llm.base import Watch
@@ -28,7 +28,7 @@ from app.vm.events import Listener, NotRevised, RevisionMade, RevisionStarted
 from app.vm.forks import PLAN_KINDS, ForkPoint, find_fork_point
 from app.vm.records import Record
 from app.vm.scribe import Scribe
-from app.vm.state import visits_document
+from app.vm.state import State, visits_document
 
 _STARTS: Final = PLAN_KINDS | {"edit"}
 
@@ -42,6 +42,7 @@ class Past:
     branch: str
     commits: Sequence[Commit]
     tool_name: Callable[[str], str]
+    effect_of: Callable[[str], str] = lambda tool: "irreversible"
 
     def fork_point(self, plan: Plan) -> ForkPoint:
         """Where ``plan`` leaves the branch."""
@@ -50,6 +51,17 @@ class Past:
     def attempted(self, commits: Sequence[Commit]) -> list[Attempted]:
         """The calls among ``commits`` that may have changed the outside."""
         return list(attempted_calls(self.repository.reader, self.ledger, commits))
+
+    def underway(self, commits: Sequence[Commit]) -> list[Attempted]:
+        """The calls that the step at the head may have made, where none of ``commits`` tells of them."""
+        state = State.of(self.repository.reader.snapshot(self.commits[-1].tree))
+        told = {(call.seq_no, call.visit) for call in self.attempted(commits)}
+        if state.pc is None or (state.pc, state.visit(state.pc)) in told:
+            return []
+        return [
+            Attempted(None, state.pc, state.visit(state.pc), tool, self.effect_of(tool))
+            for tool in sorted(attempted_at(self.ledger, self.branch, state))
+        ]
 
 
 def read_past(
@@ -67,7 +79,13 @@ def read_past(
         signature = catalog.signature(name)
         return name if signature is None else signature.name
 
-    return Past(repository, workplace.ledger(task.id), branch, commits, tool_name)
+    def effect_of(name: str) -> str:
+        try:
+            return catalog.find(name).effect
+        except StepError:
+            return "irreversible"  # as of any tool of which nothing is known
+
+    return Past(repository, workplace.ledger(task.id), branch, commits, tool_name, effect_of)
 
 
 def commit_revision(

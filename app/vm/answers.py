@@ -90,6 +90,11 @@ class CallReader:
             line.take(self._record(commit.tree), commit.id, outputs)
         self._read[commit.oid] = line.calls[before:], line.written
 
+    def written_at(self, branch: str, otherwise: bytes) -> bytes:
+        """The digest of what was written up to the newest head of a branch, or ``otherwise`` where it is gone."""
+        head = self._repository.branches().get(branch)
+        return otherwise if head is None else self.line(head).written
+
     def value(self, origin: Origin) -> Json:
         """The value of an answer that was committed. Raises ``DamagedHistory``."""
         assert origin.commit is not None

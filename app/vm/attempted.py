@@ -15,9 +15,10 @@ from app.vm.state import State
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A step that attempted a ``write`` or ``irreversible`` call, or items of one."""
+    """A step that attempted a ``write`` or ``irreversible`` call, or items of one. ``commit`` (hex) tells of it; none
+    does where the run ended before the outcome was known."""
 
-    commit: str
+    commit: str | None
     seq_no: int
     visit: int
     tool: str

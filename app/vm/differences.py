@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from app.history.canonical import RECORD_DEPTH, canonical
@@ -12,7 +13,7 @@ from app.plan.model import Json
 from app.plan.values import shorten
 from app.vm.forks import same_json
 from app.vm.keys import KEYED, reads_outside
-from app.vm.origins import minds_of
+from app.vm.origins import minds_of, origins_of
 from app.vm.records import Record
 
 _SHOWN_ITEMS: Final = 20
@@ -25,9 +26,9 @@ class Part:
     """One part of a key that differs; ``None`` for the side that has nothing there.
 
     ``part`` is ``tool``, ``version``, ``inputs.NAME``, ``items`` (how many), ``items[N].NAME``, ``outputs``,
-    ``model``, ``prompt``, ``writes`` (what was written before), ``error`` (the earlier call failed), ``effect``
-    (such calls are made anew whatever their key), ``reuse`` (it is turned off), ``occurrence`` (how often the same
-    was asked), or ``step`` (there was no such step).
+    ``model``, ``prompt``, ``writes`` (what was written before), ``error`` or ``items[N].error`` (the earlier call
+    failed), ``effect`` (such calls are made anew whatever their key), ``reuse`` (it is turned off, or the tool opts
+    out), ``occurrence`` (how often the same was asked), or ``step`` (the earlier run made no such call).
     """
 
     part: str
@@ -57,6 +58,7 @@ def changed_parts(old: Told, new: Told) -> list[Part]:
         parts.append(_writes(old.writes, new.writes))
     if "error" in old.record:
         parts.append(Part("error", old.record["error"], None))
+    parts += _failed_items(old.record, record)
     if record.get("effect") in KEYED:
         parts.append(Part("effect", old.record.get("effect"), record["effect"]))
     return parts
@@ -95,6 +97,14 @@ def _items(old: Record, new: Record) -> Iterator[Part]:
             if shown > _SHOWN_ITEMS:
                 return
             yield part
+
+
+def _failed_items(old: Record, new: Record) -> Iterator[Part]:
+    """Items that failed earlier and were asked again."""
+    reused = origins_of(new)
+    for item, message in islice(old.get("errors", {}).items(), _SHOWN_ITEMS):
+        if int(item) < len(new.get("values", ())) and int(item) not in reused:
+            yield Part(f"items[{item}].error", message, None)
 
 
 def _row(record: Record, item: int) -> dict[str, Json]:

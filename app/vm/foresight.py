@@ -7,7 +7,7 @@ gives is not known, nor is what depends on it: such steps are asked again unless
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,13 +16,13 @@ from app.plan.dataflow import FINAL_ANSWER, reads, writes
 from app.plan.model import Calling, Jump
 from app.tools.base import Tool
 from app.vm.caller import Tools
+from app.vm.calls import CallError
 from app.vm.calls import Outcome as Performed
 from app.vm.effects import CallNeeded, FanNeeded, JudgementNeeded, Outcome
 from app.vm.interpreter import Interpreter
-from app.vm.keys import KEYED, call_key, input_digests, judgement_key
-from app.vm.origins import Origin
+from app.vm.keys import KEYED, call_key, input_digests, judgement_key, reads_outside
 from app.vm.records import Record, call_record, fan_record, judgement_record, recorded_outcome
-from app.vm.reuse import Found, Reuse
+from app.vm.reuse import Found, Policy, Reuse
 from app.vm.state import RUNNING, State, Transition
 
 Will: TypeAlias = Literal["reuse", "run", "ask", "depends", "skip", "fail"]
@@ -37,7 +37,7 @@ WILLS: Final[Mapping[str, str]] = {
 
 _STEPS: Final = 10_000
 """How far is looked ahead."""
-_NOWHERE: Final = Origin(None)
+_UNKNOWN: Final = CallError("raised", "not known yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +133,27 @@ class Foresight:
         except StepError as error:
             self._see(None, None, "fail", reason=str(error))
             return
-        if tool.effect in KEYED:
-            self._writes_known = False
-        asks = tool.name in self._reuse.again and self._reuse.policy in ("ask", "reuse")
-        self._see(tool.name, tool.effect, "ask" if asks else "run" if tool.effect in KEYED else "depends")
+        if tool.effect not in KEYED:
+            self._see(tool.name, tool.effect, "depends")
+            return
+        self._writes_known = False
+        policy = self._policy(tool)
+        self._see(tool.name, tool.effect, "ask" if policy == "reuse" else policy)
+
+    def _policy(self, tool: Tool) -> Policy:
+        """What is done with a call that changes the outside."""
+        if tool.effect == "irreversible" and tool.name in self._reuse.again:
+            return self._reuse.policy
+        return "run"
 
     def _pass_by(self) -> None:
         """Go on behind a step whose outputs are not known."""
         assert self._state.pc is not None
         instruction = self._interpreter.instruction(self._state.pc)
-        outputs = writes(instruction.step) - {"error"}
-        if FINAL_ANSWER in outputs:
+        outputs = writes(instruction.step)
+        call = instruction.step.instruction
+        goes_elsewhere = isinstance(call, Calling) and call.on_error.action == "goto"
+        if FINAL_ANSWER in outputs or goes_elsewhere:
             self._open = False
             return
         self._unknown |= outputs
@@ -170,29 +180,33 @@ class Foresight:
             self._see(None, None, "fail", reason=str(error))
             self._open = False
             return
-        if tool.effect in KEYED:
+        if isinstance(effect, FanNeeded) and effect.count == 0:
+            self._finish(effect, self._record(effect, tool, []), effect.outputs)
+        elif tool.effect in KEYED:
             self._keyed(effect, tool)
-        elif not self._writes_known and tool.effect == "read":
+        elif not self._writes_known and reads_outside(tool.name, tool.effect):
             self._see(tool.name, tool.effect, "depends")
             self._pass_by()
         else:
             self._reusable(effect, tool)
 
     def _keyed(self, effect: CallNeeded | FanNeeded, tool: Tool) -> None:
-        """A call that changes the outside. Where the same was done before, what it gives is taken to be the same."""
-        asks = tool.name in self._reuse.again
-        found = self._find_all(effect, tool)
-        policy = self._reuse.policy if asks else "run"
+        """A call that changes the outside. What it gives when it is made is not known, what it writes is."""
+        policy = self._policy(tool)
+        will: Will = policy
         if policy == "reuse":
-            will: Will = "reuse" if all(found) else "ask"
-        else:
-            will = "ask" if policy == "ask" else "skip" if policy == "skip" else "run"
+            found = self._find_all(effect, tool)
+            if all(each is not None and each.origin.commit is not None for each in found):
+                self._see(
+                    tool.name, tool.effect, will, found[0].origin.commit if found and found[0] else None
+                )
+                self._finish(effect, self._record(effect, tool, found), effect.outputs)
+                return
+            will = "ask"
         self._see(tool.name, tool.effect, will)
-        if will == "skip" or not all(found):
-            self._writes_known = self._writes_known and will == "run"
-            self._note_unknown(effect, tool, found)
-        else:
-            self._finish(effect, self._record(effect, tool, found), effect.outputs)
+        self._writes_known = self._writes_known and will == "run"
+        self._note_written(effect, tool)
+        self._pass_by()
 
     def _reusable(self, effect: CallNeeded | FanNeeded, tool: Tool) -> None:
         found = self._find_all(effect, tool) if self._reuse.takes(tool) else [None]
@@ -205,28 +219,38 @@ class Foresight:
         if will == "reuse":
             self._finish(effect, self._record(effect, tool, found), effect.outputs)
         else:
+            self._reuse.committed(self._record(effect, tool, found), "", effect.outputs)
             self._pass_by()
 
     def _find_all(self, effect: CallNeeded | FanNeeded, tool: Tool) -> list[Found | None]:
         """What each call would take, in order."""
         earlier: Counter[Any] = Counter()
-        found = []
+        found: list[Found | None] = []
         calls = [effect.inputs] if isinstance(effect, CallNeeded) else map(effect.inputs, range(effect.count))
-        for inputs in calls:
+        broken = effect.broken if isinstance(effect, FanNeeded) else {}
+        for item, inputs in enumerate(calls):
+            if item in broken:
+                found.append(None)
+                continue
             digests = input_digests(inputs)
             key = call_key(tool.name, tool.version, tool.effect, digests, self._reuse.written)
             found.append(self._reuse.find(key, effect.outputs, earlier[key]))
             earlier[key] += 1
         return found
 
-    def _note_unknown(self, effect: CallNeeded | FanNeeded, tool: Tool, found: list[Found | None]) -> None:
+    def _note_written(self, effect: CallNeeded | FanNeeded, tool: Tool) -> None:
         """Writes whose outcome is not known still change what is read after them."""
-        written = [each if each is not None else Found(None, _NOWHERE) for each in found]
-        self._reuse.committed(self._record(effect, tool, written), "", effect.outputs)
-        self._pass_by()
+        count = effect.count if isinstance(effect, FanNeeded) else 1
+        self._reuse.committed(self._record(effect, tool, [None] * count), "", effect.outputs)
 
-    def _record(self, effect: CallNeeded | FanNeeded, tool: Tool, found: list[Any]) -> Record:
-        outcomes = [Performed("ok", each.value, None, 1, 0, 0, origin=each.origin) for each in found]
+    def _record(self, effect: CallNeeded | FanNeeded, tool: Tool, found: Sequence[Found | None]) -> Record:
+        """As the step would be recorded; what is not known counts as no answer."""
+        outcomes = [
+            Performed("failed", None, _UNKNOWN, 1, 0, 0)
+            if each is None
+            else Performed("ok", each.value, None, 1, 0, 0, origin=each.origin)
+            for each in found
+        ]
         if isinstance(effect, FanNeeded):
             return fan_record(effect, tool, outcomes)
         return call_record(effect, tool, outcomes[0])

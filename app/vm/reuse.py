@@ -6,8 +6,8 @@ other run that has one. Errors are never taken.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -63,6 +63,20 @@ class Earlier:
     again: frozenset[str] = frozenset()
 
 
+_Asked: TypeAlias = tuple[frozenset[Mind], tuple[str, ...]]
+"""What besides its key tells an answer's question: the models that took part, and the keys that were wanted."""
+
+
+def _asked(answer: Answer) -> _Asked:
+    return answer.minds, answer.outputs
+
+
+def _count(own: dict[CallKey, Counter[_Asked]], calls: Iterable[Call]) -> None:
+    for call in calls:
+        if call.answer is not None:
+            own[call.key][_asked(call.answer)] += 1
+
+
 class Reuse:
     """The earlier answers for one run.
 
@@ -81,8 +95,11 @@ class Reuse:
         return self._look()
 
     @cached_property
-    def _counts(self) -> Counter[CallKey]:
-        return Counter(call.key for call in self._earlier.own.calls if call.answer is not None)
+    def _own(self) -> dict[CallKey, Counter[_Asked]]:
+        """How often each call was answered in this run."""
+        own: dict[CallKey, Counter[_Asked]] = defaultdict(Counter)
+        _count(own, self._earlier.own.calls)
+        return own
 
     @property
     def policy(self) -> Policy:
@@ -110,24 +127,24 @@ class Reuse:
 
     def find(self, key: CallKey, outputs: tuple[str, ...] = (), earlier: int = 0) -> Found | None:
         """The answer for the next call with ``key``, ``earlier`` ones being under way and not committed."""
-        place = self._counts[key] + earlier
+        own = self._own[key].items() if key in self._own else ()
+        place = earlier + sum(times for asked, times in own if self._fits(*asked, outputs))
         for answers in self._all_answers():
-            found = answers.nth(key, place, lambda answer: self._fits(answer, outputs))
+            found = answers.nth(key, place, lambda answer: self._fits(*_asked(answer), outputs))
             if found is not None:
                 return found
         return None
 
     def committed(self, record: Record, commit: str, outputs: tuple[str, ...]) -> None:
         """A step of this run was committed."""
-        own, counts = self._earlier.own, self._counts
+        own, counts = self._earlier.own, self._own
         before = len(own.calls)
         own.take(record, commit, outputs)
-        counts.update(call.key for call in own.calls[before:] if call.answer is not None)
+        _count(counts, own.calls[before:])
 
-    def _fits(self, answer: Answer, outputs: tuple[str, ...]) -> bool:
-        if not answer.minds:
-            return True
-        return answer.outputs == outputs and all(map(self._knows, answer.minds))
+    def _fits(self, minds: frozenset[Mind], asked_for: tuple[str, ...], outputs: tuple[str, ...]) -> bool:
+        """Whether an answer is one to the same question: models, prompts and wanted keys are part of that."""
+        return not minds or (asked_for == outputs and all(map(self._knows, minds)))
 
     def _all_answers(self) -> Iterator[_Answers]:
         """Of one source after the other, each read when it is first needed."""
@@ -145,7 +162,10 @@ class _Answers:
     def __init__(self, reader: CallReader, ledger: Ledger, source: Source) -> None:
         self._reader = reader
         line = reader.line(source.head)
-        finished = finished_answers(source.branch, ledger.branch_effects(source.branch), line.written)
+        rows = ledger.branch_effects(source.branch)
+        # The branch may have gone on since: what arrived was asked at its newest head.
+        written = reader.written_at(source.branch, line.written) if rows else line.written
+        finished = finished_answers(source.branch, rows, written)
         self._values = {id(each.answer.origin): each.value for each in finished}
         self._answers = by_key([*line.calls, *(Call(each.key, each.answer) for each in finished)])
 

@@ -73,6 +73,8 @@ class World:
         def get(cell: str) -> Any:
             """What a cell holds."""
             calls.append(f"get {cell}")
+            if cell == "boom":
+                raise LookupError("no such cell")
             return cells.get(cell)
 
         @tool(effect="write", version="1")
@@ -86,6 +88,8 @@ class World:
         def send(text: str) -> str:
             """Sends a text."""
             calls.append(f"send {text}")
+            if text == "to nobody":
+                raise OSError("connection lost")
             return f"sent {text}"
 
         return [double, ask, clock, get, put, send]
@@ -109,8 +113,8 @@ class Bench:
         self.task = submit_task(self.place, NewTask(goal="test", plan=json.dumps(plan), **more))
         return self.go("main")
 
-    def go(self, branch: str) -> RunReport:
-        return run_branch(self.place, self.task, branch, RunOptions(Interrupts()))
+    def go(self, branch: str, **options: Any) -> RunReport:
+        return run_branch(self.place, self.task, branch, RunOptions(Interrupts(), **options))
 
     def revise(self, plan: Plan, branch: str = "main", **options: Any) -> tuple[Revised, RunReport]:
         self.world.calls.clear()
@@ -247,6 +251,21 @@ class TestWhatCounts:
         bench.run(plan)
         bench.revise([assign(0, x=1), *plan])
         assert bench.world.calls == ["clock"]
+        assert [part.part for part in bench.explain()[1].changed] == ["reuse"]
+
+    def test_an_item_that_failed_is_asked_again_and_explain_says_so(self, bench: Bench) -> None:
+        items = {"for_each": ["x", "bad"], "on_error": "continue"}
+        plan = [call(1, "ask", "a", {"word": "${item}"}, **items), assign(2, final_answer="${a}")]
+        bench.run(plan)
+        bench.revise([assign(0, x=1), *plan])
+        assert bench.world.calls == ["ask bad"] and bench.foreseen[1].reused == 1
+        assert [part.part for part in bench.explain()[1].changed] == ["items[1].error"]
+
+    def test_a_for_each_of_nothing_neither_ran_nor_was_reused(self, bench: Bench) -> None:
+        plan = [call(1, "ask", "a", {"word": "${item}"}, for_each=[]), assign(2, final_answer="${a}")]
+        bench.run(plan)
+        bench.revise([assign(0, x=1), *plan])
+        assert bench.foreseen == {} and bench.explain()[1].outcome == "none"
 
     def test_errors_are_never_taken(self, bench: Bench) -> None:
         plan = [
@@ -304,6 +323,23 @@ class TestWhatCounts:
         assert explained.origin is not None and explained.origin.commit is None
         assert explained.origin.place == {"branch": "main", "seq_no": 1, "visit": 1, "item": 0}
 
+    def test_what_arrived_behind_a_later_write_is_not_taken(self, bench: Bench) -> None:
+        plan = [
+            call(1, "ask", "w", {"word": "now"}, for_each=["x"]),
+            call(2, "put", None, {"cell": "a", "value": 1}),
+            call(3, "get", "g", {"cell": "${item}"}, for_each=["a", "boom", "a"]),
+            assign(4, final_answer="${g}"),
+        ]
+        bench.run(plan, max_steps=1)
+        other = plan_from_json([plan[0], plan[2], plan[3]])
+        revised = accept_revision(
+            bench.place, propose_revision(bench.place, bench.task, "main", other, RevisionOptions())
+        )
+        assert bench.go("main", max_steps=9).status == "failed"  # only now the cell is written, and read
+        bench.world.calls.clear()
+        bench.go(revised.branch, max_steps=9)
+        assert "get a" in bench.world.calls
+
 
 class TestReadsAndWrites:
     def plan(self, value: Any, cell: str = "a") -> Plan:
@@ -322,6 +358,19 @@ class TestReadsAndWrites:
         changed = bench.explain()[3].changed
         assert [part.part for part in changed] == ["writes"]
         assert changed[0].old == ["put(cell=a, value=1)"] and changed[0].new == ["put(cell=a, value=2)"]
+
+    def test_what_a_write_gives_is_not_foreseen(self, bench: Bench) -> None:
+        plan = [
+            assign(0, x=1),
+            call(1, "put", "p", {"cell": "a", "value": 1}),
+            call(2, "ask", "a", {"word": "${p}"}),
+            call(3, "get", "g", {"cell": "a"}),
+            assign(4, final_answer="${a} ${g}"),
+        ]
+        bench.run(plan)
+        bench.revise([assign(0, x=2), *plan[1:]])
+        foreseen = {seq_no: each.will for seq_no, each in bench.foreseen.items()}
+        assert foreseen == {1: "run", 2: "depends", 3: "reuse"}
 
     def test_a_write_runs_again_and_the_same_write_leaves_the_reads_as_they_are(self, bench: Bench) -> None:
         bench.run(self.plan(1))
@@ -390,6 +439,40 @@ class TestIrreversible:
         bench.run(other)
         _, report = bench.revise(self.PLAN)
         assert report.final_answer == "sent to ann"
+
+    @pytest.mark.parametrize("choice", [None, "reuse", "skip"])
+    def test_waits_in_a_revision_of_the_revision_whatever_was_decided_there(
+        self, bench: Bench, choice: str | None
+    ) -> None:
+        bench.run(self.PLAN)
+        first, _ = bench.revise(self.changed())
+        if choice is not None:
+            decide(bench.place, bench.task, first.branch, Decision(choice, "mine"))
+            assert bench.go(first.branch).status == "completed"
+        _, report = bench.revise([assign(0, x=2), *self.changed()[1:]], branch=first.branch)
+        assert (report.status, bench.world.calls) == ("waiting", [])
+        assert bench.foreseen[2].will == "ask"
+
+    def test_waits_where_nobody_knows_whether_the_forked_run_did_it(self, bench: Bench) -> None:
+        plan = [assign(1, who="nobody"), *self.PLAN[1:]]
+        assert bench.run(plan).status == "waiting"
+        _, report = bench.revise(self.changed())
+        assert (report.status, bench.world.calls) == ("waiting", [])
+        assert bench.foreseen[2].will == "ask"
+        assert [(each.commit, each.seq_no, each.tool, each.effect) for each in bench.beyond] == [
+            (None, 2, "send", "irreversible")
+        ]
+
+    def test_a_policy_to_skip_is_foreseen_where_the_inputs_are_not_known_yet(self, bench: Bench) -> None:
+        plan = [
+            call(1, "ask", "who", {"word": "${x}"}),
+            call(2, "send", "s", {"text": "to ${who}"}),
+            assign(3, final_answer="${s}"),
+        ]
+        bench.run([assign(0, x=1), *plan])
+        _, report = bench.revise([assign(0, x=2), *plan], policy="skip")
+        assert bench.foreseen[2].will == "skip"
+        assert (report.final_answer, bench.world.calls) == (None, ["ask 2"])
 
     @pytest.mark.parametrize(
         ("policy", "who", "status", "calls"),
@@ -500,6 +583,20 @@ class TestModels:
 
         report = self.revised(replace(place, open_askers=opened), task, "revision-1", 2)
         assert report.final_answer == "second" and report.usage["model_calls"] == 2
+
+    def test_one_prompt_that_is_asked_for_other_keys_is_another_call(self, scripted: Script) -> None:
+        plan = [
+            call(1, "llm_generate", "text", {"prompt": "Write"}),
+            call(2, "llm_generate", ["k", "l"], {"prompt": "Write"}),
+            assign(3, final_answer="${text} ${k} ${l}"),
+        ]
+        place = scripted(reply("generate", "first"), reply("generate", {"k": 1, "l": 2}))
+        task = submit_task(place, NewTask(goal="test", plan=json.dumps(plan)))
+        run_branch(place, task, "main", RunOptions(Interrupts()))
+        new = plan_from_json([assign(0, x=1), *plan])
+        revised = accept_revision(place, propose_revision(place, task, "main", new, RevisionOptions()))
+        report = run_branch(place, task, revised.branch, RunOptions(Interrupts()))
+        assert (report.final_answer, report.usage["model_calls"]) == ("first 1 2", 0)
 
     def test_another_prompt_is_asked(self, scripted: Script, monkeypatch: pytest.MonkeyPatch) -> None:
         place, task = self.first(scripted)
