@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from command_line import TOOLS, CommandLine  # noqa: E402
 from databases import create_schema  # noqa: E402
+from fake_ollama import FakeOllama  # noqa: E402
+from fake_openai import FakeOpenAI  # noqa: E402
+from fake_server import running  # noqa: E402
+from model_servers import ModelServer  # noqa: E402
 
 from app.config import Settings  # noqa: E402
 from app.db.session import open_database  # noqa: E402
@@ -47,3 +52,13 @@ def cli(bare_folder: Path, empty_database: bytes) -> CommandLine:
     commands.database.parent.mkdir()
     commands.database.write_bytes(empty_database)
     return commands
+
+
+@pytest.fixture(params=["openai", "ollama"])
+def models(
+    request: pytest.FixtureRequest, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModelServer]:
+    """A server of each provider's protocol, and the settings that name it. Every request has to be answered."""
+    with running({"openai": FakeOpenAI, "ollama": FakeOllama}[request.param]()) as server:
+        yield ModelServer(request.param, server, cli, monkeypatch)
+        assert [asked.messages for asked in server.unanswered] == []
