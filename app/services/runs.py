@@ -31,7 +31,7 @@ from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scribe import Scribe
 from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING, State
-from app.vm.usage import NO_USAGE
+from app.vm.usage import NO_USAGE, known_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,11 @@ def _run(
         _raise_limit(workplace, scribe, options.max_steps)
     if scribe.state.status == COMPLETED or _still_limited(scribe):
         return report_at(repository, task, branch, repository.commit(repository.head(branch)))
+    used = _used(repository, scribe)
     if scribe.plan is None:
-        _plan(workplace, task, branch, scribe, heartbeat, options)
-    askers = workplace.open_askers(scribe.state.usage)  # what planning has used counts
+        askers: Askers | None = _plan(workplace, task, branch, scribe, heartbeat, options, used)
+    else:
+        askers = workplace.open_askers(used)
     listener = options.listener
     with Performer(
         clock=workplace.clock_ms,
@@ -155,9 +157,10 @@ def _plan(
     scribe: Scribe,
     heartbeat: Heartbeat,
     options: RunOptions,
-) -> None:
-    """Have a model write the plan that the task has not got yet."""
-    askers = require_askers(workplace, scribe.state.usage)
+    used: Mapping[str, Json],
+) -> Askers:
+    """Have a model write the plan that the task has not got yet. Gives the models: what they used counts on."""
+    askers = require_askers(workplace, used)
     _set_status(workplace, task, branch, PLANNING)
     if options.listener is not None:
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
@@ -165,6 +168,16 @@ def _plan(
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener))
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
+    return askers
+
+
+def _used(repository: Repository, scribe: Scribe) -> Mapping[str, Json]:
+    """What counts against the budgets of a run that goes on: where a sum is unknown, what is known of it."""
+    usage = scribe.state.usage
+    if None not in usage.values() or scribe.journal.head is None:
+        return usage
+    log = repository.log(scribe.journal.head)
+    return known_usage(repository.reader.record(commit.tree) for commit in log)
 
 
 def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scribe:

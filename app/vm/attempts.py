@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from app.errors import ModelError
 from app.plan.model import Json
 from app.tools.context import Cancellation, Cancelled, NotPerformed, ToolContext
 from app.tools.results import to_json_value
 from app.vm.calls import Call, CallError
+from app.vm.thinking import model_error_text
 
 Attempted: TypeAlias = tuple[Json, CallError | None]
 """The value, or ``None`` and the error."""
@@ -91,6 +93,8 @@ def _raised(call: Call, error: BaseException, arguments: dict[str, Any]) -> Call
     name = call.tool.context_parameter
     if isinstance(error, Cancelled) and name is not None and arguments[name].cancellation.requested:
         return CallError("cancelled", error_text(error))
+    if isinstance(error, ModelError):
+        return CallError("raised", _one_line(model_error_text(error)))
     return CallError("raised", error_text(error))
 
 

@@ -18,7 +18,7 @@ from app.vm.limits import limit_reached
 from app.vm.records import Record, call_record, fan_record, judgement_record, plain_record, recorded_outcome
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
-from app.vm.thinking import Thinker
+from app.vm.thinking import Thinker, model_error_text
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
 
@@ -140,7 +140,7 @@ class Machine:
                 thought = self._thinker.judge(effect.prompt, effect.context)
         except ModelError as error:
             calls = [call.to_json() for call in error.calls]
-            return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
+            return judgement_record(effect, Outcome(error=model_error_text(error)), calls)
         return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
 
     def _refused(self, effect: CallNeeded | FanNeeded, message: str) -> Record:
