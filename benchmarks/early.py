@@ -24,7 +24,9 @@ def parallel(bench: Bench) -> Iterator[Figure]:
     reads = independent(bench.size(READS), READ_SECONDS)
     pause = pause_tool().name
     yield _figure(bench, "512 steps of 50 ms", [reads] * bench.runs, [plan_of(reads, pause)] * bench.runs)
-    yield _figure(bench, "a for_each of 512 × 50 ms", [reads] * bench.runs, [fan_of(reads, pause)] * bench.runs)
+    yield _figure(
+        bench, "a for_each of 512 × 50 ms", [reads] * bench.runs, [fan_of(reads, pause)] * bench.runs
+    )
     graphs = [layered(bench.size(GRAPH_STEPS), seed) for seed in range(bench.runs)]
     plans = [plan_of(graph, pause) for graph in graphs]
     yield _figure(bench, "layered graphs of 200 steps", graphs, plans)

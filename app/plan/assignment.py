@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heappop, heappush
+from typing import Final
 
-from app.plan.dataflow import ERROR, ControlFlow, results
+from app.plan.dataflow import ERROR, ControlFlow, results, writes
 from app.plan.model import Calling, Jump, Plan, Step
+
+_MAX_LOOKS: Final = 200_000
+"""Steps that are looked at in search of what is set before a step is first reached; beyond, anything may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +98,36 @@ def _after(effect: _Effect, sure: int, maybe: int, failed: bool) -> tuple[int, i
     if failed:
         return sure | effect.failed, maybe | effect.failed
     return sure | effect.sure | (maybe & effect.looked), maybe | effect.sure | effect.perhaps
+
+
+class FirstArrivals:
+    """What may be set when a run comes to a step for the first time: not what only a loop around it sets."""
+
+    def __init__(self, plan: Plan, flow: ControlFlow) -> None:
+        self._flow = flow
+        self._writes = [writes(step) for step in plan.steps]
+        self._has_loops = any(edge.target <= index for index, ways in enumerate(flow.edges) for edge in ways)
+        self._looks = 0
+        self._set_before = lru_cache(maxsize=None)(self._find)
+
+    def may_be_set(self, index: int, name: str) -> bool:
+        """Whether a step that lies before the first visit of this one sets the variable."""
+        if not self._has_loops:
+            return True
+        names = self._set_before(index)
+        return names is None or name in names
+
+    def _find(self, index: int) -> frozenset[str] | None:
+        """The names set by steps that the run can come to without this one; ``None``: too many to look at."""
+        seen, due, found = {0, index}, [0] if index else [], set[str]()
+        while due:
+            step = due.pop()
+            self._looks += 1
+            if self._looks > _MAX_LOOKS:
+                return None
+            found |= self._writes[step]
+            for edge in self._flow.edges[step]:
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    due.append(edge.target)
+        return frozenset(found)

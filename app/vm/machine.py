@@ -22,7 +22,7 @@ from app.vm.records import Record, judgement_record, plain_record, recorded_outc
 from app.vm.scheduler import WIDTH, Scheduler
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
-from app.vm.thinking import Thinker
+from app.vm.thinking import Thinker, model_error_text
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
 
@@ -162,7 +162,7 @@ class Machine:
             raise CutShort from None
         except ModelError as error:
             calls = [call.to_json() for call in error.calls]
-            return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
+            return judgement_record(effect, Outcome(error=model_error_text(error)), calls)
         return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
 
     def _start_timer(self) -> Timer:
