@@ -634,6 +634,16 @@ class TestBadInput:
         with pytest.raises(Conflict, match="has moved"):
             accept_revision(bench.place, proposal)
 
+    def test_a_name_that_was_taken_meanwhile_is_refused(self, bench: Bench) -> None:
+        bench.run(hundred())
+        plan = plan_from_json(hundred(changed=1))
+        one, other = (
+            propose_revision(bench.place, bench.task, "main", plan, RevisionOptions()) for _ in range(2)
+        )
+        accept_revision(bench.place, one)
+        with pytest.raises(Conflict, match="meanwhile"):
+            accept_revision(bench.place, other)
+
     def test_a_running_branch_is_revised_only_under_a_name(self, bench: Bench) -> None:
         bench.run(hundred())
         bench.place.leases.acquire(bench.task.id, "main", "somebody", 30)
