@@ -117,8 +117,7 @@ def _check_variables(program: _Program) -> Iterator[Finding]:
     first = FirstArrivals(program.plan, program.flow)
     for index, step in program.reached():
         for read in program.reads[index]:
-            unsure = [name for name in read.names if not program.state.surely(index, name)]
-            for name in sorted(unsure):
+            for name in program.state.unsure(index, read.names):
                 if not program.state.maybe(index, name):
                     if not program.vague:
                         yield _no_path(program, step, read, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -255,6 +257,22 @@ def test_a_rate_limit_of_an_hour_is_not_waited_for(models: ModelServer) -> None:
     models.server.refuses(429, "quota", headers={"retry-after": "3600"})
     assert "limits the rate" in models.execute(code=1)["error"]["message"]
     assert len(models.asked) == 1
+
+
+def test_ctrl_c_is_heard_while_a_model_is_silent(models: ModelServer) -> None:
+    models.server.put(Answer(wait=60))
+    process = models.cli.start("execute", "--goal", "g")
+    give_up = time.monotonic() + 30
+    while not models.asked and time.monotonic() < give_up:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"goes on" in stderr
+    (task,) = models.cli.json("tasks")
+    models.server.says(json.dumps(PLAN))
+    assert models.cli.json("resume", task["task_id"])["final_answer"] == "planned"
+    assert models.cli.json("replay", task["task_id"])["identical"] is True
 
 
 def test_plans_that_stay_wrong_end_planning_and_are_kept(models: ModelServer) -> None:

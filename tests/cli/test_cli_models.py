@@ -25,6 +25,7 @@ ASK = {
 NO = assign(final_answer="not about flowers")
 PRAISE = call("llm_generate", "praise", prompt="Praise the poem", context="${poem}")
 RATE = call("llm_generate", ["stars", "reason"], prompt="Rate the poem", context={"poem": "${poem}"})
+RATE_ALONE = call("llm_generate", ["stars", "reason"], prompt="Rate it")
 ANSWER = assign(final_answer={"praise": "${praise}", "stars": "${stars}", "reason": "${reason}"})
 WHOLE = [READ, ASK, NO, PRAISE, RATE, ANSWER]
 
@@ -139,6 +140,14 @@ def test_texts_are_streamed_whoever_watches(models: ModelServer, watched: bool) 
     assert [bool(asked.body.get("stream")) for asked in models.asked] == [True, True]
     if watched:
         assert "2 model calls, 107 tokens in, 13 out" in result.stderr
+
+
+def test_several_outputs_are_streamed_too(models: ModelServer) -> None:
+    models.plans(RATE_ALONE, assign(final_answer="${stars}: ${reason}"))
+    models.server.on("generate").says(RATING)
+    assert models.cli.run("execute", "--goal", "Rate it").stdout == "4: short\n"
+    assert [asked.body["stream"] for asked in models.asked] == [True, True]
+    assert models.server.mode_of(models.asked[1]) == "json_schema"
 
 
 def test_the_response_format_reaches_who_plans_and_who_writes(models: ModelServer) -> None:
