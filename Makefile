@@ -28,9 +28,9 @@ $(READY_DEV): $(READY)
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-run: $(READY) migrate ## Set up, then run the example: the longest modules of this checkout
-	@$(BIN)/stackvm execute --goal "Which are the longest modules under app/, and what does each begin with?" \
-	  --plan examples/longest_modules.json
+run: $(READY) migrate ## Set up, then run a goal; the plan is your model's (LLM_PROVIDER), else a scripted one
+	@SCRIPTED_REPLIES=examples/scripted/longest_modules.yaml $(BIN)/stackvm execute \
+	  --goal "Which are the longest modules under app/, and what does each begin with?"
 
 migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
 	@$(BIN)/alembic --config migrations.ini upgrade head

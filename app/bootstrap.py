@@ -25,10 +25,18 @@ from app.llm.factory import Models, limits_of, open_models
 from app.llm.gateway import Gateway
 from app.llm.prices import load_prices
 from app.services.doctor import Check, check, check_folder
+from app.services.masked_asker import masked
+from app.services.model_checks import check_models
 from app.services.thinking import Askers
 from app.services.workplace import Workplace
+from app.tools.autoflow import AutoFlow
 from app.tools.loader import load_registry
+from app.tools.masks import Masks
 from app.tools.registry import Registry
+from app.tools.secrets import SHORTEST, Secrets, checked_secrets
+
+_LEAST_KEY: Final = 16
+"""Servers of one's own take any key, and people write "none" or the server's name: that hides nothing."""
 
 COLLECT_AFTER: Final = 50_000
 """How many objects may be made before garbage is looked for; Python's default is 700."""
@@ -64,11 +72,12 @@ def _rare_collections() -> Iterator[None]:
 
 
 def build_workplace(settings: Settings, database: Database) -> Workplace:
-    """The adapters that the settings choose. Opens nothing yet."""
+    """The adapters that the settings choose. Opens nothing yet. Raises ``ConfigurationError`` for a secret."""
+    secrets = _open_secrets(settings)
 
     @cache
     def registry() -> Registry:
-        return load_registry(settings.tools_path, tools_root=settings.tools_root)
+        return _load_tools(settings)
 
     @cache
     def models() -> Models | None:
@@ -85,7 +94,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         },
         default_store=settings.history_backend,
         load_registry=registry,
-        open_askers=lambda usage: _open_askers(settings, models(), usage),
+        open_askers=lambda usage: _open_askers(settings, models(), usage, secrets.masks),
         limits={
             "steps": settings.max_steps,
             "seconds": settings.max_seconds,
@@ -96,13 +105,40 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         flush_every_commit=settings.durability == "step",
         worker=settings.worker_name,
         person=settings.person,
+        golden_folder=settings.golden_dir,
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
+        secrets=secrets,
     )
 
 
-def _open_askers(settings: Settings, models: Models | None, usage: Mapping[str, Any]) -> Askers | None:
-    """The models behind retries, prices, and one budget that goes on from what the run has used."""
+def _load_tools(settings: Settings) -> Registry:
+    """Every tool there is."""
+    key = settings.autoflow_api_key.get_secret_value().strip()
+    return load_registry(
+        settings.tools_path,
+        tools_root=settings.tools_root,
+        autoflow=AutoFlow(settings.autoflow_base_url, key, settings.kb_id),
+    )
+
+
+def _open_secrets(settings: Settings) -> Secrets:
+    """What calls may name, and the keys that are hidden beside. Raises ``ConfigurationError``."""
+    keys = {
+        "[AUTOFLOW_API_KEY]": (settings.autoflow_api_key, SHORTEST),
+        "[OPENAI_API_KEY]": (settings.openai_api_key, _LEAST_KEY),
+    }
+    hidden = {shown: key.get_secret_value().strip() for shown, (key, _) in keys.items()}
+    return checked_secrets(
+        {name: value.get_secret_value() for name, value in settings.secrets.items()},
+        {shown: key for shown, key in hidden.items() if len(key) >= keys[shown][1]},
+    )
+
+
+def _open_askers(
+    settings: Settings, models: Models | None, usage: Mapping[str, Any], masks: Masks
+) -> Askers | None:
+    """The models behind masks, retries, prices, and one budget that goes on from what the run has used."""
     if models is None:
         return None
     budget = Budget(limits_of(settings))
@@ -111,16 +147,23 @@ def _open_askers(settings: Settings, models: Models | None, usage: Mapping[str, 
     )
     standard = Gateway(models.standard, prices=load_prices(settings.model_prices), budget=budget)
     reasoning = dataclasses.replace(standard, model=models.reasoning)
-    return Askers(standard, reasoning, models.reasoning.name, models.reasoning.provider == "scripted")
+    return Askers(
+        masked(standard, masks),
+        masked(reasoning, masks),
+        models.reasoning.name,
+        is_scripted=models.reasoning.provider == "scripted",
+        answers_as=(models.standard.provider, models.standard.name),
+    )
 
 
 def doctor() -> list[Check]:
-    """Look at settings, database, migrations and tools; each check stands for itself."""
+    """Look at settings, database, migrations, tools and models; each check stands for itself."""
     settings: Settings | None = None
 
     def read_settings() -> str:
         nonlocal settings
         settings = load_settings()
+        _open_secrets(settings)
         return ".env and environment" if Path(".env").exists() else "environment"
 
     checks = [check("settings", read_settings)]
@@ -132,11 +175,19 @@ def doctor() -> list[Check]:
     checks += _check_database(chosen)
 
     def load_tools() -> str:
-        tools = load_registry(chosen.tools_path, tools_root=chosen.tools_root).list()
+        tools = _load_tools(chosen).list()
         return f"{len(tools)}: " + ", ".join(tool.name for tool in tools)
 
     checks.append(check("tools", load_tools))
+    checks += check_models(lambda: open_models(chosen))
+    if chosen.model_prices is not None:
+        checks.append(check("MODEL_PRICES", lambda: _prices_found(chosen)))
     return checks
+
+
+def _prices_found(settings: Settings) -> str:
+    load_prices(settings.model_prices)
+    return str(settings.model_prices)
 
 
 def _check_database(settings: Settings) -> list[Check]:

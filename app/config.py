@@ -5,13 +5,45 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from app.errors import ConfigurationError
+
+SECRET_PREFIX: Final = "STACKVM_SECRET_"
+"""What the variables of secrets begin with; the rest is the secret's name."""
+
+
+class _SecretVariables(PydanticBaseSettingsSource):
+    """Every variable with the prefix, of ``.env`` and of the environment, as one setting. Empty ones are unset."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._sources = [source for source in sources if isinstance(source, EnvSettingsSource)]
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing is read field by field."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, str] = {}
+        for source in self._sources:  # later ones win
+            for variable, value in source.env_vars.items():
+                # As with all settings, the case of a variable's name does not matter.
+                if variable.upper().startswith(SECRET_PREFIX):
+                    found[variable.upper().removeprefix(SECRET_PREFIX)] = value or ""
+        return {"secrets": {name: value for name, value in found.items() if value}}
 
 
 class Settings(BaseSettings):
@@ -64,7 +96,16 @@ class Settings(BaseSettings):
     max_input_tokens: int | None = Field(default=None, ge=0, description="tokens a run may send to models")
     max_output_tokens: int | None = Field(default=None, ge=0, description="tokens a run may get from models")
     max_cost: float | None = Field(default=None, ge=0, description="what a run's model calls may cost")
+    golden_dir: Path = Field(default=Path("golden"), description="where golden runs are stored")
     stackvm_user: str = Field(default="", description="whom the history names for a person's actions")
+    autoflow_base_url: str = Field(
+        default="", description="where the AutoFlow server is; empty: there is none"
+    )
+    autoflow_api_key: SecretStr = Field(default=SecretStr(""), description="key of the AutoFlow server")
+    kb_id: int | None = Field(default=None, ge=1, description="number of the knowledge base to search there")
+    secrets: Annotated[Mapping[str, SecretStr], NoDecode] = Field(
+        default_factory=dict, description="values of the variables STACKVM_SECRET_NAME, by NAME"
+    )
 
     @field_validator(
         "ollama_num_ctx",
@@ -74,6 +115,7 @@ class Settings(BaseSettings):
         "max_input_tokens",
         "max_output_tokens",
         "max_cost",
+        "kb_id",
         mode="before",
     )
     @classmethod
@@ -86,6 +128,19 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What pydantic-settings reads from, the strongest first."""
+        secrets = _SecretVariables(settings_cls, dotenv_settings, env_settings)
+        return init_settings, secrets, env_settings, dotenv_settings, file_secret_settings
 
     @property
     def database_url(self) -> str:

@@ -26,6 +26,7 @@ from benchmarks.histories import (
     three_variables,
     write_tool,
 )
+from benchmarks.looking_back import looking_back
 from benchmarks.mariadb import mariadb
 from benchmarks.processes import help_text, importing
 from benchmarks.raw import raw_commit_seconds, settled_commit_seconds
@@ -43,6 +44,7 @@ WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "c": long_list,
     "loop": three_variables,
     "fork": forks,
+    "look": looking_back,
     "checker": checks,
     "help": help_text,
     "import": importing,

@@ -9,9 +9,9 @@ from app.vm.scheduler import WIDTH
 from benchmarks.figures import Bench, Figure
 from benchmarks.graphs import Graph, best_seconds, fan_of, independent, layered, plan_of
 from benchmarks.runs import measure_run
-from benchmarks.samples import Samples, scratch_place
-from benchmarks.tools import echo_tool, pause_tool
-from benchmarks.workloads import Steps, chained_calls
+from benchmarks.samples import scratch_place
+from benchmarks.tools import pause_tool
+from benchmarks.workloads import Steps
 
 GOAL: Final = 1.1
 READS: Final = 512

@@ -28,6 +28,7 @@ BESIDE = {("history", "db")}
 LATE_IMPORTS = {
     "__init__.py": "create_app, the factory",
     "cli": "command groups are loaded when they are called",
+    "tools/autoflow.py": "an HTTP client takes a tenth of a second to load, and few runs need it",
     "llm/factory.py": "an SDK takes a third of a second to load, and at most two are used",
 }
 """Where an import inside a function is no smell, and why."""

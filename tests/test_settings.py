@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from app.config import Settings, load_settings
+from app.config import SECRET_PREFIX, Settings, load_settings
 from app.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
-NAMES = {name.upper() for name in Settings.model_fields}
+NAMES = {name.upper() for name in Settings.model_fields} - {"SECRETS"} | {"STACKVM_SECRET_NAME"}
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.upper() in NAMES:
+        if name.upper() in NAMES or name.upper().startswith(SECRET_PREFIX):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -83,6 +83,8 @@ def test_folders_of_tools_are_separated(monkeypatch: pytest.MonkeyPatch) -> None
         ("HISTORY_BACKEND", "floppy"),
         ("DURABILITY", "never"),
         ("MAX_VALUE_BYTES", "1"),
+        ("KB_ID", "zero"),
+        ("KB_ID", "0"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +100,32 @@ def test_a_file_of_settings_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"MAX_STEPS=\xff\xfe")
     with pytest.raises(ConfigurationError, match=r"\.env"):
         load_settings()
+
+
+def test_secrets_come_from_the_file_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(
+        "STACKVM_SECRET_ONE=from the file\nSTACKVM_SECRET_TWO='file too'\nSTACKVM_SECRET_GONE=old\n"
+        "STACKVM_SECRET_EMPTY=\nSTACKVM_SECRET_BARE\n"
+    )
+    monkeypatch.setenv("STACKVM_SECRET_TWO", "environment")
+    monkeypatch.setenv("stackvm_secret_three", "12345678")
+    monkeypatch.setenv("STACKVM_SECRET_GONE", "")
+    monkeypatch.setenv("SECRETS", "no setting of ours")
+    settings = load_settings()
+    assert {name: value.get_secret_value() for name, value in settings.secrets.items()} == {
+        "ONE": "from the file",
+        "TWO": "environment",
+        "THREE": "12345678",
+    }
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert "from the file" not in shown
+        assert "12345678" not in shown
+
+
+def test_the_number_of_a_knowledge_base_may_be_left_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_ID", "")
+    assert load_settings().kb_id is None
+    monkeypatch.setenv("KB_ID", "30001")
+    assert load_settings().kb_id == 30001

@@ -30,19 +30,33 @@ _TOOL: Final[Sections] = {
     }
 }
 
+_GOLDEN: Final[Sections] = {
+    "Commands": {
+        "record": Entry("app.cli.golden:record", "Store a run that has ended as a golden run."),
+        "check": Entry("app.cli.golden:check", "Run golden runs again and compare, all or those named."),
+        "list": Entry("app.cli.golden:list_all", "List the golden runs."),
+    }
+}
+
 _STACKVM: Final[Sections] = {
     "Run": {
         "execute": Entry("app.cli.execute:execute", "Run a plan for a goal and print its answer."),
         "plan": Entry("app.cli.plan:plan", "Have a model write a plan, and look at it."),
         "verify": Entry("app.cli.verify:verify", "Check a plan without running it."),
         "resume": Entry("app.cli.resume:resume", "Go on with a run from where it stands."),
+        "revise": Entry("app.cli.revise:revise", "Change the plan, and run only what depends on the change."),
+        "set": Entry("app.cli.set:set_", "Set variables at any commit, and go on from there."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
     },
     "Look": {
         "tasks": Entry("app.cli.tasks:tasks", "List the tasks, newest first."),
         "show": Entry("app.cli.show:show", "Show a task: its plan, each step's state, its variables."),
         "log": Entry("app.cli.log:log", "List the commits of a run, newest first."),
+        "explain": Entry("app.cli.explain:explain", "Say why each step ran, or was reused."),
         "diff": Entry("app.cli.diff:diff", "Show what differs between two revisions of a task."),
+        "blame": Entry("app.cli.blame:blame", "Show which commit last set each variable."),
+        "values": Entry("app.cli.values:values", "Show every value that a variable had."),
+        "bisect": Entry("app.cli.bisect:bisect", "Find where an expression over the variables turns false."),
         "replay": Entry("app.cli.replay:replay", "Replay a run without calling anything, and compare."),
     },
     "Branch": {
@@ -56,6 +70,7 @@ _STACKVM: Final[Sections] = {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),
         "tool": Entry("app.cli:tool", "The tools there are."),
+        "golden": Entry("app.cli:golden", "Runs that are kept to see what changed."),
     },
 }
 
@@ -63,6 +78,7 @@ _CODES = "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
 
 namespace = LazyGroup("namespace", _NAMESPACE, help="Namespaces: which tools a task may call.")
 tool = LazyGroup("tool", _TOOL, help="The tools that plans may call.")
+golden = LazyGroup("golden", _GOLDEN, help="Runs that are kept to see what changed.")
 stackvm = click.version_option(package_name="stackvm", message="%(package)s %(version)s")(
     LazyGroup(
         "stackvm",

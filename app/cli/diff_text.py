@@ -5,46 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from app.cli.change_text import ADDED, MARKS, REMOVED, change_lines, variable_lines
+from app.cli.runs_text import end_lines, run_lines
 from app.cli.screen import ID, NAME, QUIET, Line
 from app.cli.texts import preview, short_commit
 from app.history.commits import Commit, one_line
 from app.plan.diff import ABSENT, PlanDiff, StepDiff
-from app.plan.model import Calling, Json, Step
-from app.services.diffs import Difference
+from app.plan.model import Calling, Step
+from app.services.diffs import Difference, StateDiff
 
-_ADDED: Final = "green"
-_REMOVED: Final = "red"
-_CHANGED: Final = "yellow"
-_MARKS: Final = {
-    "added": ("+", _ADDED),
-    "removed": ("-", _REMOVED),
-    "changed": ("~", _CHANGED),
-    "moved": (">", _CHANGED),
-}
+HUMAN_LEVELS: Final = ("plan", "state", "runs")
+"""What a person is shown where no level is asked for."""
+
 _VALUE_CHARACTERS: Final = 160
-_SHORT_CHARACTERS: Final = 60
 _TEXT_STYLES: Final = (
     ("diff ", NAME),
     ("index ", NAME),
     ("--- ", NAME),
     ("+++ ", NAME),
     ("@@", "cyan"),
-    ("+", _ADDED),
-    ("-", _REMOVED),
+    ("+", ADDED),
+    ("-", REMOVED),
 )
 
 
-def difference_lines(difference: Difference, level: str | None) -> Iterator[Line]:
-    """One level, or without one the plan and the state."""
-    if level == "text":
+def difference_lines(difference: Difference) -> Iterator[Line]:
+    """The levels that were asked for, each behind its name; a text alone, as git shows it."""
+    if difference.text is not None:
         yield from _text(difference.text)
         return
     yield _revision("from", difference.old)
     yield _revision("to  ", difference.new)
-    if level in (None, "plan"):
+    if difference.plan is not None:
         yield from _plan(difference.plan)
-    if level in (None, "state"):
-        yield from _state(difference)
+    if difference.runs is not None:
+        yield from run_lines(difference.runs)
+    if difference.state is not None:
+        yield from _state(difference.state)
+    elif difference.runs is not None:
+        yield from end_lines(difference.runs)
 
 
 def _revision(word: str, commit: Commit) -> Line:
@@ -55,7 +54,7 @@ def _plan(plan: PlanDiff) -> Iterator[Line]:
     yield []
     yield [("plan", NAME), ("" if not plan.is_empty else "  the same", QUIET)]
     for change in plan.changes:
-        yield from _change("  ", change.path, change.old, change.new)
+        yield from change_lines("  ", change.path, change.old, change.new)
     for step in plan.steps:
         if step.kind != "unchanged":
             yield from _step(step)
@@ -64,44 +63,27 @@ def _plan(plan: PlanDiff) -> Iterator[Line]:
 def _step(difference: StepDiff) -> Iterator[Line]:
     step = difference.new or difference.old
     assert step is not None
-    mark, style = _MARKS[difference.kind]
+    mark, style = MARKS[difference.kind]
     was = difference.old.seq_no if difference.old is not None else step.seq_no
     before = f" (was {was})" if was != step.seq_no else ""
     yield [(f"  {mark} step {step.seq_no} {_name(step)}", style), (before, QUIET), f"  {difference.kind}"]
     if difference.old is None or difference.new is None:
         yield [(f"      {preview(dict(step.parameters), _VALUE_CHARACTERS)}", QUIET)]
     for change in difference.changes:
-        yield from _change("      ", change.path, change.old, change.new)
+        yield from change_lines("      ", change.path, change.old, change.new)
 
 
 def _name(step: Step) -> str:
     return step.instruction.tool_name if isinstance(step.instruction, Calling) else step.type
 
 
-def _state(difference: Difference) -> Iterator[Line]:
-    same = not difference.variables and not difference.control
+def _state(state: StateDiff) -> Iterator[Line]:
+    same = not state.variables and not state.control
     yield []
     yield [("state", NAME), ("  the same" if same else "", QUIET)]
-    for name, (old, new) in difference.control.items():
-        yield from _change("  ", name, ABSENT if old is None else old, ABSENT if new is None else new)
-    for variable in difference.variables:
-        mark, style = _MARKS[variable.change]
-        old = ABSENT if variable.change == "added" else variable.old
-        new = ABSENT if variable.change == "removed" else variable.new
-        yield from _change("  ", f"{mark} {variable.name}", old, new, style)
-
-
-def _change(indent: str, path: str, old: Json, new: Json, style: str = "") -> Iterator[Line]:
-    """On one line where that is short enough, else what was and what is on a line each."""
-    was, is_now = (None if value is ABSENT else preview(value, _VALUE_CHARACTERS) for value in (old, new))
-    if len(was or "") + len(is_now or "") <= _SHORT_CHARACTERS:
-        yield [f"{indent}", (path, style), "  ", (was or "", _REMOVED), " → ", (is_now or "", _ADDED)]
-        return
-    yield [f"{indent}", (path, style)]
-    if was is not None:
-        yield [(f"{indent}  - {was}", _REMOVED)]
-    if is_now is not None:
-        yield [(f"{indent}  + {is_now}", _ADDED)]
+    for name, (old, new) in state.control.items():
+        yield from change_lines("  ", name, ABSENT if old is None else old, ABSENT if new is None else new)
+    yield from variable_lines(state.variables)
 
 
 def _text(text: str) -> Iterator[Line]:

@@ -17,8 +17,9 @@ from app.services.doctor import Check
 def doctor(as_json: bool) -> None:
     """See what works here, and what to do about the rest.
 
-    Looks at the settings, the folders, the database, its migrations and the tools. Exits with 1 where
-    something is wrong.
+    Looks at the settings, the folders, the database, its migrations, the tools and the models: whether their
+    servers answer, take the key and have them. That asks for lists of models alone and costs nothing. Exits with 1
+    where something is wrong; to have no model is not.
     """
     checks = examine()
     if as_json:

@@ -8,16 +8,16 @@ from app.bootstrap import workplace
 from app.cli.errors import finding_lines
 from app.cli.groups import Command
 from app.cli.options import (
+    goal_option,
     json_option,
     max_steps_option,
     namespace_option,
     quiet_option,
     read_input,
-    read_json,
+    response_format_option,
 )
 from app.cli.running import Manner, parallel_option, run_to_its_end
 from app.cli.streams import note
-from app.errors import InputError
 from app.plan.findings import Finding
 from app.plan.model import Json
 from app.services.planning import require_askers
@@ -28,11 +28,12 @@ from app.vm.interrupts import Interrupts
 @click.command(
     cls=Command,
     examples=[
+        '--goal "Which files mention a licence, and which one?"',
         '--goal "Which modules are the longest?" --plan examples/longest_modules.json',
         '--goal "Which files are there?" --plan examples/handled_failure.json --json | jq .final_answer',
     ],
 )
-@click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
+@goal_option
 @click.option(
     "--plan",
     "plan_file",
@@ -40,9 +41,7 @@ from app.vm.interrupts import Interrupts
     help="The plan, a JSON document; - reads it from stdin. Without it a model writes the plan.",
 )
 @namespace_option
-@click.option(
-    "--response-format", metavar="JSON", help="What the answer should look like; kept with the goal."
-)
+@response_format_option
 @click.option(
     "--history",
     type=click.Choice(["sql", "git"]),
@@ -61,7 +60,7 @@ def execute(
     goal: str,
     plan_file: str | None,
     namespace: str | None,
-    response_format: str | None,
+    response_format: dict[str, Json] | None,
     history: str | None,
     revise: bool,
     max_steps: int | None,
@@ -74,12 +73,14 @@ def execute(
     The plan is checked first. One that is given and has errors is rejected, and nothing is kept of it; one that
     a model writes goes back to it with the findings, for up to three rounds. Then every step is executed and
     committed. Where a step fails for good, the model revises the plan, and the run goes on from where the new plan
-    differs, on a branch of its own. The answer goes to stdout, progress to stderr. Ctrl-C interrupts without loss:
-    `resume` goes on.
+    differs, on a branch of its own.
+
+    The answer goes to stdout, progress to stderr: live at a terminal, with the plan, the steps, what models write
+    and what they used so far; as plain lines elsewhere. Ctrl-C interrupts at once and without loss, also while a
+    model is asked: `resume` goes on.
     """
-    wanted = _response_format(response_format)
     plan = read_input(plan_file, "plan") if plan_file is not None else None
-    new = NewTask(goal, plan, namespace, wanted, history, max_steps, revise)
+    new = NewTask(goal, plan, namespace, response_format, history, max_steps, revise)
     manner = Manner(as_json, quiet)
     # Signals first: from the moment that there is a task, an interrupted run can be resumed by its id.
     with workplace() as place, Interrupts().from_signals() as interrupts:
@@ -92,13 +93,3 @@ def execute(
 def _warn(finding: Finding) -> None:
     for line in finding_lines(finding.to_json()):
         note(line)
-
-
-def _response_format(text: str | None) -> dict[str, Json] | None:
-    if text is None:
-        return None
-    hint = """for example '{"lang": "French"}'"""
-    value = read_json(text, "--response-format", hint)
-    if not isinstance(value, dict):
-        raise InputError("--response-format is no JSON object", hint=hint)
-    return value

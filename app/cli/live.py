@@ -1,8 +1,10 @@
-"""The live display at a terminal: finished steps scroll up, one line below them says what runs."""
+"""The live display at a terminal: what is done scrolls up, a few lines below it say what runs now."""
 
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import Final
 
@@ -11,37 +13,52 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from app.cli.progress import FinishedSteps, planning_lines
-from app.cli.screen import QUIET
-from app.cli.texts import count, elapsed
+from app.cli.planning_text import plan_lines, planning_line, retry_text, revision_lines, round_lines
+from app.cli.progress import FinishedSteps
+from app.cli.screen import QUIET, WARN, Line, rich_text
+from app.cli.streamed_text import StreamedText
+from app.cli.texts import count, elapsed, usage_text
 from app.history.commits import one_line
-from app.plan.model import Calling, Step
+from app.plan.model import Calling, Json, Step
 from app.vm.events import (
     Event,
     ItemDone,
+    ModelRetried,
+    NotRevised,
     PlanChecked,
     PlanningStarted,
+    RevisionMade,
+    RevisionStarted,
     StepCommitted,
     StepStarted,
     TokenSaid,
     ToolSaid,
+    UsageGrew,
 )
 
 _REDRAWS_A_SECOND: Final = 8
-_TEXT_SHOWN: Final = 60
+_SILENT_SECONDS: Final = 2.0
+"""After how long another item of a ``for_each`` may be heard instead of the one that was."""
+_BESIDE: Final = "  │ "
+
+
+def open_live() -> LiveProgress | None:
+    """The live display, or ``None`` where the terminal can't move its cursor."""
+    console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    return None if console.is_dumb_terminal else LiveProgress(console)
 
 
 class LiveProgress:
     """Redrawn a few times a second by a thread of its own; an event only changes what is drawn next."""
 
-    def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._steps = FinishedSteps()
-        self._running = _RunningLine()
-        # What tools print goes above the line, not through it.
+        self._view = _View(console.width)
+        # What tools print goes above the view, not through it.
         self._live = Live(
-            self._running,
-            console=self._console,
+            self._view,
+            console=console,
             refresh_per_second=_REDRAWS_A_SECOND,
             transient=True,
             redirect_stdout=True,
@@ -50,78 +67,164 @@ class LiveProgress:
         self._live.start()
 
     def listen(self, event: Event) -> None:
-        if isinstance(event, PlanningStarted | PlanChecked):
-            for line in planning_lines(event):
-                self._console.print(Text.assemble(*line, no_wrap=True, overflow="ellipsis"))
-        if not isinstance(event, StepCommitted):
-            self._running.take(event)
-            return
-        self._running.finish()
-        for line in self._steps.lines(event):
-            text = Text.assemble(*line, no_wrap=True, overflow="ellipsis")
-            self._console.print(text)
+        self._view.take(event)
+        if isinstance(event, PlanningStarted):
+            self._print([planning_line(event)])
+        elif isinstance(event, PlanChecked):
+            self._print_whole(round_lines(event))
+            self._print(plan_lines(event.clean_plan))
+        elif isinstance(event, RevisionStarted | RevisionMade | NotRevised):
+            self._print(revision_lines(event))
+        elif isinstance(event, StepCommitted):
+            self._print(self._steps.lines(event))
 
     def end(self) -> None:
         self._live.stop()
-        for line in self._steps.rest():
-            self._console.print(Text.assemble(*line))
+        self._print(self._steps.rest())
+
+    def _print(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._console.print(rich_text(line), no_wrap=True, overflow="ellipsis")
+
+    def _print_whole(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._console.print(rich_text(line), soft_wrap=True)
 
 
-class _RunningLine:
-    """``⠹ 3 read_file  12 of 40 items  1.2 s  message``."""
+class _View:
+    """What runs, the end of what a model is writing, and what the run's models used so far:
+
+    ⠹ 3 llm_generate  12 of 40 items  1.2 s
+      │ the last lines
+      │ of a text
+      3 model calls, 1,200 tokens in, 300 out, cost 0.0123
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._spinner = Spinner("dots")
+        self._running = _Running()
+        self._speech = Speech()
+        self._usage = ""
+
+    def take(self, event: Event) -> None:
+        """Something happened. Some events come from the threads of tools."""
+        self._running.take(event)
+        if isinstance(event, TokenSaid):
+            self._speech.hear(event, self._width - len(_BESIDE))
+        elif isinstance(event, ModelRetried):
+            self._speech.fall_silent(event)
+        elif isinstance(event, UsageGrew):
+            self._usage = usage_text(event.usage)
+        elif isinstance(event, PlanningStarted | RevisionStarted | PlanChecked | StepStarted | StepCommitted):
+            self._speech.end()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self._width = options.max_width
+        spinner = self._spinner.render(console.get_time())
+        lines = [Text.assemble(spinner, " ", (self._running.text(), QUIET))]  # type: ignore[arg-type]
+        notice = self._speech.notice()
+        if notice:
+            lines.append(Text.assemble((_BESIDE, QUIET), (notice, WARN)))
+        lines += [Text(_BESIDE + line, QUIET) for line in self._speech.lines()]
+        if self._usage:
+            lines.append(Text(f"  {self._usage}", QUIET))
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+            yield line
+
+
+class _Running:
+    """``3 read_file  12 of 40 items  1.2 s  message``, or ``planning  round 2  3.4 s``."""
 
     def __init__(self) -> None:
-        self._spinner = Spinner("dots")
-        self._run_started = monotonic()
+        self._run_started = self._started = monotonic()
         self._step: Step | None = None
-        self._step_started = 0.0
+        self._round = 0
         self._items = ""
         self._message = ""
         self._done = 0
-        self._planning = False
-        self._text = ""
 
     def take(self, event: Event) -> None:
-        """Something happened in the step that runs. ``ToolSaid`` comes from the tool's thread."""
-        if isinstance(event, StepStarted):
-            self._step_started = monotonic()
+        if isinstance(event, PlanningStarted | RevisionStarted):
+            self._started, self._round = monotonic(), 1
+        elif isinstance(event, PlanChecked):
+            self._round = event.round + 1 if event.clean_plan is None else 0
+        elif isinstance(event, StepStarted):
+            self._started, self._round = monotonic(), 0
             self._items = f"0 of {count(event.count, 'item')}" if event.count is not None else ""
             self._message = ""
             self._step = event.step
-            self._planning, self._text = False, ""
         elif isinstance(event, ItemDone):
             self._items = f"{event.done:,} of {count(event.count, 'item')}"
         elif isinstance(event, ToolSaid):
             fraction = f" {event.fraction:.0%}" if event.fraction is not None else ""
             self._message = one_line(event.message, 120) + fraction
-        elif isinstance(event, TokenSaid):
-            # The end of what has come so far: a line that grows would flicker.
-            self._text = (self._text + event.token)[-_TEXT_SHOWN:]
-            self._message = one_line(self._text, _TEXT_SHOWN)
-        elif isinstance(event, PlanningStarted):
-            self._planning = True
-        elif isinstance(event, PlanChecked):
-            self._text = self._message = ""
+        elif isinstance(event, StepCommitted):
+            self._step, self._round = None, 0
+            self._done += 1
 
-    def finish(self) -> None:
-        """The step is committed."""
-        self._step = None
-        self._planning = False
-        self._done += 1
+    def text(self) -> str:
+        """The line as it is now."""
+        return "  ".join(part for part in self._parts(monotonic()) if part)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        now = monotonic()
-        step = self._step
-        if self._planning:
-            parts = ["planning", elapsed(now - self._run_started), self._message]
-        elif step is None:
-            parts = [count(self._done, "step"), elapsed(now - self._run_started)]
+    def _parts(self, now: float) -> Iterator[str]:
+        if self._step is not None:
+            yield from (_title(self._step), self._items, elapsed(now - self._started), self._message)
+        elif self._round:
+            yield from ("planning", f"round {self._round}", elapsed(now - self._started))
         else:
-            parts = [_title(step), self._items, elapsed(now - self._step_started), self._message]
-        line = Text("  ".join(part for part in parts if part), style=QUIET)
-        frame = Text.assemble(self._spinner.render(console.get_time()), " ", line)  # type: ignore[arg-type]
-        frame.no_wrap, frame.overflow = True, "ellipsis"
-        yield frame
+            yield from (count(self._done, "step"), elapsed(now - self._run_started))
+
+
+class Speech:
+    """What models say, one at a time: of the items of a ``for_each`` the one that was heard first goes on."""
+
+    def __init__(self) -> None:
+        self._text = StreamedText()
+        self._speaker: tuple[Json, Json] | None = None
+        self._heard_at = 0.0
+        self._retry: tuple[ModelRetried, float] | None = None
+        self._lock = threading.Lock()
+
+    def hear(self, event: TokenSaid, width: int) -> None:
+        """A token, which counts where nobody else speaks."""
+        speaker, now = (event.seq_no, event.item), monotonic()
+        with self._lock:
+            if speaker != self._speaker:
+                if self._speaker is not None and now - self._heard_at < _SILENT_SECONDS:
+                    return
+                self._text.clear()
+                self._speaker = speaker
+            self._heard_at, self._retry = now, None
+            self._text.add(event.token, width)
+
+    def fall_silent(self, event: ModelRetried) -> None:
+        """A model is asked again, now or later: what it said is void."""
+        with self._lock:
+            self._retry = event, monotonic() + event.wait_seconds
+            if self._speaker in (None, (event.seq_no, event.item)):
+                self._clear()
+
+    def end(self) -> None:
+        """Whatever was said belongs to what is over."""
+        with self._lock:
+            self._retry = None
+            self._clear()
+
+    def _clear(self) -> None:
+        self._text.clear()
+        self._speaker = None
+
+    def lines(self) -> list[str]:
+        """The last lines of what is being said."""
+        with self._lock:
+            return self._text.lines()
+
+    def notice(self) -> str:
+        """Why a model is asked again, until somebody speaks."""
+        retry = self._retry
+        return "" if retry is None else retry_text(retry[0], retry[1] - monotonic())
 
 
 def _title(step: Step) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final, TypeVar
 
 import click
 
-from app.cli.streams import emit, is_terminal, note
+from app.cli.streams import emit, emit_lines, is_terminal, note
 from app.errors import InputError
 from app.plan.model import Json
 
@@ -18,6 +19,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 STDIN: Final = "-"
 MAX_INPUT_BYTES: Final = 64 * 1024 * 1024
+_SPOOL_BYTES: Final = 16 * 1024 * 1024
 
 task_argument = click.argument("task", metavar="TASK")
 json_option = click.option(
@@ -32,6 +34,7 @@ namespace_option = click.option(
     metavar="NAME",
     help="The namespace whose tools may be called; default: all tools.",
 )
+goal_option = click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
 limit_type = click.IntRange(min=1, max=1_000_000_000)
 max_steps_option = click.option(
     "--max-steps", type=click.IntRange(min=1), metavar="N", help="How many steps the run may execute."
@@ -39,9 +42,42 @@ max_steps_option = click.option(
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 
 
+def _read_response_format(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> dict[str, Json] | None:
+    if text is None:
+        return None
+    hint = """for example '{"lang": "French"}'"""
+    value = read_json(text, "--response-format", hint)
+    if not isinstance(value, dict):
+        raise InputError("--response-format is no JSON object", hint=hint)
+    return value
+
+
+response_format_option = click.option(
+    "--response-format",
+    metavar="JSON",
+    callback=_read_response_format,
+    help="What the answer should look like, a JSON object; the planner is told, and the goal keeps it.",
+)
+
+
 def emit_json(document: Json) -> None:
     """The one JSON document of a command."""
     emit(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def emit_json_list(documents: Iterable[Json]) -> None:
+    """A list as the one document, with one of its items in memory at a time. An error leaves nothing written."""
+    with SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8", newline="\n") as written:
+        between = "[\n  "
+        for document in documents:
+            written.write(between)
+            written.write(json.dumps(document, ensure_ascii=False, indent=2).replace("\n", "\n  "))
+            between = ",\n  "
+        written.write("[]" if between[0] == "[" else "\n]")
+        written.seek(0)
+        emit_lines(line.removesuffix("\n") for line in written)
 
 
 def read_json(text: str, what: str, hint: str) -> Json:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final, Protocol
 
-from app.cli.planning_text import planning_line, round_lines
+from app.cli.planning_text import plan_lines, planning_line, retry_text, revision_lines, round_lines
 from app.cli.screen import BAD, GOOD, QUIET, WARN, Line, tell
 from app.cli.streams import is_terminal
 from app.cli.texts import count, duration, preview
@@ -22,8 +22,12 @@ from app.vm.events import (
     Event,
     ItemDone,
     Listener,
+    ModelRetried,
+    NotRevised,
     PlanChecked,
     PlanningStarted,
+    RevisionMade,
+    RevisionStarted,
     StepCommitted,
     StepStarted,
     ToolSaid,
@@ -33,6 +37,9 @@ BURST_LINES: Final = 60
 LINES_A_SECOND: Final = 10
 _SECONDS_BETWEEN_MESSAGES: Final = 1.0
 _PREVIEW_CHARACTERS: Final = 40
+_RETRIES: Final = 8
+_RETRIES_A_SECOND: Final = 0.5
+"""Eight items of a ``for_each`` that are all refused say so once each, not all the time."""
 
 
 class Progress(Protocol):
@@ -61,9 +68,9 @@ def watching(*, silent: bool) -> Iterator[Listener | None]:
 def _open_progress() -> Progress:
     if not is_terminal(sys.stderr):
         return PlainProgress(tell)
-    from app.cli.live import LiveProgress  # it imports rich
+    from app.cli.live import open_live  # it imports rich
 
-    return LiveProgress()
+    return open_live() or PlainProgress(tell)
 
 
 class LineLimiter:
@@ -142,6 +149,7 @@ class PlainProgress:
         self._write = write
         self._clock = clock
         self._steps = FinishedSteps(LineLimiter(clock=clock))
+        self._retries = LineLimiter(_RETRIES, _RETRIES_A_SECOND, clock)
         self._quiet_until = 0.0
         self._lock = threading.Lock()
 
@@ -150,8 +158,14 @@ class PlainProgress:
             lines = self._steps.lines(event)
             if lines:
                 self._write(lines)
-        elif isinstance(event, PlanningStarted | PlanChecked):
-            self._write(planning_lines(event))
+        elif isinstance(event, PlanningStarted):
+            self._write([planning_line(event)])
+        elif isinstance(event, PlanChecked):
+            self._write([*round_lines(event), *plan_lines(event.clean_plan)])
+        elif isinstance(event, RevisionStarted | RevisionMade | NotRevised):
+            self._write(list(revision_lines(event)))
+        elif isinstance(event, ModelRetried):
+            self._tell_retry(event)
         elif isinstance(event, StepStarted):
             self._quiet_until = self._clock() + _SECONDS_BETWEEN_MESSAGES
         else:
@@ -160,6 +174,14 @@ class PlainProgress:
     def end(self) -> None:
         self._write(self._steps.rest())
 
+    def _tell_retry(self, event: ModelRetried) -> None:
+        with self._lock:
+            if not self._retries.admits():
+                return
+        place = "planning" if event.seq_no is None else str(event.seq_no)
+        said = (f": {one_line(event.message, 200)}", QUIET)
+        self._write([[f"  {place} ", (retry_text(event, event.wait_seconds), WARN), said]])
+
     def _message(self, event: Event) -> None:
         text = running_text(event)
         with self._lock:  # tools speak from threads of their own
@@ -167,11 +189,6 @@ class PlainProgress:
                 return
             self._quiet_until = self._clock() + _SECONDS_BETWEEN_MESSAGES
         self._write([[f"  {text}"]])
-
-
-def planning_lines(event: PlanningStarted | PlanChecked) -> list[Line]:
-    """Planning as it goes on."""
-    return [planning_line(event)] if isinstance(event, PlanningStarted) else list(round_lines(event))
 
 
 def running_text(event: Event) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from time import monotonic
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -14,20 +16,23 @@ from app.cli.errors import Interrupted
 from app.cli.exit_codes import code_of_status
 from app.cli.options import command_line, emit_json
 from app.cli.progress import watching
-from app.cli.screen import BAD, GOOD, NAME, QUIET, Line, tell
-from app.cli.streams import emit, note
+from app.cli.screen import BAD, GOOD, NAME, QUIET, WARN, Line, crop, tell
+from app.cli.streams import emit, inert, is_terminal, note, stdout
 from app.cli.texts import count, duration, error_text, short_task, usage_text
 from app.cli.waiting_text import waiting_lines
 from app.db.base import TaskRow
-from app.errors import LeaseHeld
+from app.errors import LeaseHeld, ModelError, PlanNotClean
+from app.history.commits import one_line
 from app.plan.model import Json
-from app.services.reports import RunReport
+from app.services.explain import explain_run
+from app.services.reports import Revised, RunReport
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
 from app.vm.scheduler import WIDTH
 
 _SECONDS_BETWEEN_WARNINGS: Final = 15.0
+_GOAL_CHARACTERS: Final = 400
 _WORTH_TRYING: Final = {
     "completed": {
         "show": "the plan, each step's state, the variables",
@@ -70,30 +75,76 @@ def run_to_its_end(
     manner: Manner,
     *,
     max_steps: int | None = None,
+    more: Callable[[RunReport], Mapping[str, Any]] = lambda report: {},
     parallel: int = WIDTH,
 ) -> NoReturn:
-    """Run, show how it goes and what came of it, and leave with the exit code of its end."""
+    """Run, show how it goes and what came of it, and leave with the exit code of its end.
+
+    ``more`` is what the JSON document holds beside the report.
+    """
     if not manner.is_silent:
-        tell([[("task ", QUIET), (task.id, NAME), (f"  branch {branch}", QUIET)]])
+        tell(_head_lines(task, branch))
     started = monotonic()
-    with _interruptible(task, branch), watching(silent=manner.is_silent) as listener:
+    with _resumable(task, branch), watching(silent=manner.is_silent) as listener:
         on_held = _held_teller(manner)
         options = RunOptions(interrupts, listener, on_held, max_steps, parallel)
         report = run_branch(workplace, task, branch, options)
+    is_scripted = _is_scripted(workplace, report)
     if manner.as_json:
-        emit_json(report.to_json())
+        emit_json({**report.to_json(), **more(report), **({"scripted": True} if is_scripted else {})})
     else:
         _tell_end(report, manner, monotonic() - started)
+        if is_scripted and not manner.quiet:
+            tell(_scripted_lines())
     raise click.exceptions.Exit(code_of_status(report.status))
 
 
+def run_revision(
+    workplace: Workplace, task: TaskRow, revised: Revised, interrupts: Interrupts, manner: Manner
+) -> NoReturn:
+    """Run a revision that was just committed; as :func:`run_to_its_end`, and the JSON tells what was reused."""
+
+    def explained(report: RunReport) -> dict[str, Any]:
+        _, _, steps = explain_run(workplace, task, report.branch)
+        documents = [step.to_json() for step in steps]
+        return {
+            "fork_point": revised.fork_point,
+            "kept": revised.kept,
+            "reused": [each for each in documents if each["outcome"] == "reused"],
+            "ran": [each for each in documents if each["outcome"] == "ran"],
+        }
+
+    run_to_its_end(workplace, task, revised.branch, interrupts, manner, more=explained)
+
+
+def _head_lines(task: TaskRow, branch: str) -> Iterator[Line]:
+    yield [("task ", QUIET), (task.id, NAME), (f"  branch {branch}", QUIET)]
+    if is_terminal(sys.stderr):  # a log has the command that was typed
+        yield [("goal ", QUIET), crop(one_line(task.goal, _GOAL_CHARACTERS), get_terminal_size().columns - 5)]
+
+
+def _is_scripted(workplace: Workplace, report: RunReport) -> bool:
+    """Whether the models of the run were a file of replies."""
+    askers = workplace.open_askers(report.usage) if report.usage["model_calls"] else None
+    return askers is not None and askers.is_scripted
+
+
+def _scripted_lines() -> Iterator[Line]:
+    yield [("scripted", WARN), ": what a model would have said was read from a file, no model was asked"]
+    yield ["to ask one, set LLM_PROVIDER, LLM_MODEL and OPENAI_API_KEY in .env; docs/models.md has more"]
+
+
 @contextmanager
-def _interruptible(task: TaskRow, branch: str) -> Iterator[None]:
+def _resumable(task: TaskRow, branch: str) -> Iterator[None]:
+    """What ends a run before its end says how to go on."""
+    resume = command_line("resume", short_task(task.id), *_branch_words(task, branch))
     try:
         yield
     except KeyboardInterrupt:
-        resume = command_line("resume", short_task(task.id), *_branch_words(task, branch))
         raise Interrupted(f"`{resume}` goes on", task_id=task.id, branch=branch) from None
+    except (PlanNotClean, ModelError) as error:  # no plan came about
+        error.hint = "; ".join(filter(None, (error.hint, f"`{resume}` plans again")))
+        raise
 
 
 def _branch_words(task: TaskRow, branch: str) -> list[str]:
@@ -115,9 +166,9 @@ def _held_teller(manner: Manner) -> Callable[[LeaseHeld], None]:
 
 
 def emit_value(value: Json) -> None:
-    """A value as the answer on stdout: text as it is, anything else as JSON."""
+    """A value as the answer on stdout: text as it is, though inert at a terminal; anything else as JSON."""
     if isinstance(value, str):
-        emit(value)
+        emit(inert(value) if is_terminal(stdout()) else value)
     else:
         emit_json(value)
 

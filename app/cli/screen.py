@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
-from app.cli.streams import emit_lines, is_terminal, note, stdout
+from app.cli.streams import emit_lines, inert, is_terminal, stdout, write_note
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 Segment: TypeAlias = str | tuple[str, str]
 """Text, or text and its style in rich's words (``bold red``)."""
@@ -47,7 +48,7 @@ def show(lines: Iterable[Line]) -> None:
 def tell(lines: Iterable[Line]) -> None:
     """Lines to stderr. Never fails."""
     for line in _written(lines, sys.stderr):
-        note(line)
+        write_note(line)
 
 
 def width() -> int:
@@ -105,11 +106,11 @@ def crop(text: str, limit: int) -> str:
 
 def _written(lines: Iterable[Line], stream: TextIO | None) -> Iterator[str]:
     if not is_terminal(stream):
-        yield from map(plain, lines)
+        yield from (inert(plain(line)) for line in lines)
         return
     console, written = _console()
     for line in lines:
-        console.print(_rich_text(line), soft_wrap=True)
+        console.print(rich_text(line), soft_wrap=True)
         yield written.getvalue().removesuffix("\n")
         written.seek(0)
         written.truncate()
@@ -123,7 +124,10 @@ def _console() -> tuple[Console, StringIO]:
     return Console(file=written, force_terminal=True, highlight=False, markup=False, emoji=False), written
 
 
-def _rich_text(line: Line) -> object:
+def rich_text(line: Line) -> Text:
+    """A line for a rich console, made inert."""
     from rich.text import Text
 
-    return Text.assemble(*line)
+    return Text.assemble(
+        *(inert(part) if isinstance(part, str) else (inert(part[0]), part[1]) for part in line)
+    )

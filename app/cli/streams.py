@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import TextIO
+from typing import Final, TextIO
 
 _ours: TextIO | None = None
+
+# All that moves the cursor, changes colours or the direction of writing; line ends and tabs stay.
+_ACTIVE: Final = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]"
+)
 
 
 def use_utf8() -> None:
@@ -74,8 +80,18 @@ def emit_lines(lines: Iterable[str]) -> None:
     stream.flush()
 
 
+def inert(text: str) -> str:
+    """Text that does nothing to a terminal but appear: what models, tools and files say may try more."""
+    return _ACTIVE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def note(text: str) -> None:
-    """Write a line to stderr. Never fails: what is said there is worth no exception."""
+    """Write a line to stderr, made inert. Never fails: what is said there is worth no exception."""
+    write_note(inert(text))
+
+
+def write_note(text: str) -> None:
+    """Write a line to stderr as it is: it is our own, with colours. Never fails."""
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")

@@ -110,5 +110,7 @@ def usage_text(usage: Mapping[str, Json]) -> str:
         return "unknown" if value is None else f"{value:,}"
 
     tokens = f"{amount(usage['input_tokens'])} tokens in, {amount(usage['output_tokens'])} out"
+    if usage["input_tokens"] is None and usage["output_tokens"] is None:
+        tokens = "tokens unknown"
     cost = "unknown" if usage["cost"] is None else f"{usage['cost']:.4f}"
     return f"{count(usage['model_calls'], 'model call')}, {tokens}, cost {cost}"

@@ -35,7 +35,7 @@ def list_all(as_json: bool) -> None:
         emit_json([tool_document(tool) for tool in tools])
         return
     cells: list[list[Segment]] = [
-        [(tool.name, NAME), (tool.effect, _EFFECT_STYLES.get(tool.effect, "")), _first_line(tool.description)]
+        [(tool.name, NAME), (tool.effect, _EFFECT_STYLES.get(tool.effect, "")), _summary(tool)]
         for tool in tools
     ]
     show_lines(table(["TOOL", "EFFECT", "DESCRIPTION"], cells))
@@ -88,6 +88,8 @@ def _lines(tool: Tool) -> Iterator[Line]:
     yield [(tool.name, NAME)]
     for line in tool.description.strip().splitlines():
         yield [f"  {line}".rstrip()]
+    if tool.unavailable is not None:
+        yield [("unavailable  ", QUIET), (tool.unavailable, WARN)]
     declared = "" if tool.declared else ", as it declares none"
     yield [("effect     ", QUIET), (tool.effect, _EFFECT_STYLES.get(tool.effect, "")), declared]
     yield [("timeout    ", QUIET), duration(tool.timeout) if tool.timeout is not None else "none"]
@@ -113,5 +115,6 @@ def _schema_lines(title: str, schema: object) -> Iterator[Line]:
         yield [f"  {line}"]
 
 
-def _first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0]
+def _summary(tool: Tool) -> str:
+    first_line = tool.description.strip().split("\n", 1)[0]
+    return first_line if tool.unavailable is None else f"unavailable: {tool.unavailable}"

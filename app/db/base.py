@@ -70,6 +70,9 @@ class Ledger(Protocol):
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         """Item → (inputs hash, outcome)."""
 
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
+        """All outcomes of a branch, in any order."""
+
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
         """``(seq_no, visit)`` of every step that has outcomes here."""
 
@@ -117,11 +120,16 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class BranchRow:
-    """What is known of a branch beside its history."""
+    """What is known of a branch beside its history.
+
+    ``source`` is the branch it was forked from, ``source_head`` the commit (hex) that one stood at then.
+    """
 
     name: str
     status: str
     created_ms: int
+    source: str | None = None
+    source_head: str | None = None
 
 
 class TaskTable(Protocol):
@@ -159,6 +167,9 @@ class TaskTable(Protocol):
 
     def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
         """Add a branch, or set the status of one."""
+
+    def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
+        """Note which branch another was forked from, and the commit (hex) that one stood at. Raises ``NotFound``."""
 
     def delete_branch(self, task_id: str, branch: str) -> None:
         """Forget a branch and its lease's owner."""

@@ -58,6 +58,12 @@ class SqlLedger:
             rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
         return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
 
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
+        asking = select(*(effects.c[name] for name in FinishedEffect._fields))
+        asking = asking.where(effects.c.task_id == self._task_id, effects.c.branch == branch)
+        with self._database.read() as connection:
+            return [FinishedEffect(*row) for row in connection.execute(asking)]
+
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
         with self._database.read_cursor() as cursor:
             cursor.execute(self._places_sql, (self._task_id, branch))

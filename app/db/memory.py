@@ -55,6 +55,15 @@ class MemoryLedger:
         with self._lock:
             return dict(self._effects.get((branch, seq_no, visit), {}))
 
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
+        with self._lock:
+            return [
+                FinishedEffect(seq_no, visit, item, *kept)
+                for (name, seq_no, visit), items in self._effects.items()
+                if name == branch
+                for item, kept in items.items()
+            ]
+
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
         with self._lock:
             return {(seq_no, visit) for other, seq_no, visit in self._effects if other == branch}

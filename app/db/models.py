@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
@@ -94,6 +94,8 @@ branches = Table(
     Column("name", _name(), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("source", _name()),
+    Column("source_head", String(40)),
     **_CLUSTERED,
 )
 

@@ -16,6 +16,7 @@ from app.db.upsert import insert_ignoring, insert_replacing
 from app.errors import Ambiguous, Conflict, NotFound
 
 _TASK_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
+_BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
 _LAST_CHARACTER: Final = "\U0010ffff"
 _CANDIDATES: Final = 5
 
@@ -99,7 +100,7 @@ class SqlTasks:
 
     def branches(self, task_id: str) -> Sequence[BranchRow]:
         asking = (
-            select(branches.c.name, branches.c.status, branches.c.created_ms)
+            select(*_BRANCH_COLUMNS)
             .join(tasks, tasks.c.number == branches.c.task)
             .where(tasks.c.id == task_id)
             .order_by(branches.c.name)
@@ -111,6 +112,15 @@ class SqlTasks:
         self._database.transact(
             lambda connection: self._note_branch(connection, task_id, branch, status, now_ms)
         )
+
+    def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
+        def work(connection: Connection) -> None:
+            number = _number(connection, task_id)
+            one = update(branches).where(branches.c.task == number, branches.c.name == branch)
+            if connection.execute(one.values(source=source, source_head=source_head)).rowcount == 0:
+                raise NotFound("branch", branch)
+
+        self._database.transact(work)
 
     def delete_branch(self, task_id: str, branch: str) -> None:
         def work(connection: Connection) -> None:
@@ -143,7 +153,7 @@ class SqlTasks:
     def _note_branch(
         self, connection: Connection, task_id: str, branch: str, status: str, now_ms: int
     ) -> None:
-        noting = insert_replacing(self._database.kind, branches, keep=("created_ms",))
+        noting = insert_replacing(self._database.kind, branches, keep=("created_ms", "source", "source_head"))
         number = _number(connection, task_id)
         connection.execute(noting, {"task": number, "name": branch, "status": status, "created_ms": now_ms})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Final
 
 from app.errors import Ambiguous, Conflict, DamagedHistory, InputError, NotFound
@@ -92,6 +93,21 @@ class Repository:
             commit = self.commit(oid)
             yield commit
             oid = commit.parents[0] if commit.parents else None
+
+    def common_ancestor(self, one: bytes, other: bytes) -> Commit | None:
+        """The newest commit that both lines have, themselves included; ``None`` where they have none.
+
+        Walks both at the same pace: it costs what lies between, not what lies before.
+        """
+        seen: tuple[set[bytes], set[bytes]] = (set(), set())
+        for pair in zip_longest(self.log(one), self.log(other)):
+            for commit, own, others in zip(pair, seen, seen[::-1], strict=True):
+                if commit is None:
+                    continue
+                own.add(commit.oid)
+                if commit.oid in others:
+                    return commit
+        return None
 
     def anchor(self, commit: Commit) -> Commit:
         """The commit, or its newest ancestor that is no mere failure, decision, approval or stop."""

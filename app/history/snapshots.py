@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from app.errors import DamagedHistory, NotFound
 from app.history.base import Kind, Store
+from app.history.canonical import parse_canonical
 from app.history.codec import FORMAT, MEMBER_FIELDS, Snapshot
 from app.history.trees import Entry, parse_tree
-from app.history.values import load_folder, load_value
+from app.history.values import ReadJson, ReadTree, load_folder, load_value
 
 _Json = TypeVar("_Json", dict[str, Any], list[Any])
 
@@ -18,6 +19,7 @@ class SnapshotReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._known_formats: set[bytes] = set()
 
     def read_tree(self, oid: bytes) -> list[Entry]:
         """The entries of a tree."""
@@ -36,13 +38,24 @@ class SnapshotReader:
             raise DamagedHistory(oid.hex(), "is not a blob")
         return raw.data
 
+    def read_json(self, oid: bytes) -> Any:
+        """What a blob of canonical JSON holds. Raises ``ValueError`` where it is none."""
+        return parse_canonical(self.read_blob(oid))
+
     def top(self, tree: bytes) -> dict[str, Entry]:
         """The entries of a commit's tree by name. Raises ``DamagedHistory`` for a layout we don't know."""
         entries = {entry.name: entry for entry in self.read_tree(tree)}
-        version = self.read_blob(entries["format"].oid).strip() if "format" in entries else b"none"
-        if version != b"%d" % FORMAT:
-            raise DamagedHistory(tree.hex(), f"has layout {version.decode(errors='replace')}, not {FORMAT}")
+        self._check_format(tree, entries.get("format"))
         return entries
+
+    def _check_format(self, tree: bytes, named: Entry | None) -> None:
+        # It is the same blob in every commit: who walks a long history reads it once.
+        if named is not None and named.oid in self._known_formats:
+            return
+        version = self.read_blob(named.oid).strip() if named is not None else b"none"
+        if named is None or version != b"%d" % FORMAT:
+            raise DamagedHistory(tree.hex(), f"has layout {version.decode(errors='replace')}, not {FORMAT}")
+        self._known_formats.add(named.oid)
 
     def _read(self, entries: dict[str, Entry], name: str, kind: type[_Json]) -> _Json:
         """What an entry holds; an empty one where there is no such entry."""
@@ -58,17 +71,21 @@ class SnapshotReader:
 
     def value(self, entry: Entry) -> Any:
         """The value behind an entry of :meth:`variable_entries`."""
+        return self.load(entry, self.read_tree, self.read_json)
+
+    def load(self, entry: Entry, read_tree: ReadTree, read_json: ReadJson) -> Any:
+        """As :meth:`value`, its parts read in a way of the caller's."""
         try:
-            return load_value(entry, self.read_tree, self.read_blob)
+            return load_value(entry, read_tree, read_json)
         except (ValueError, RecursionError) as error:
             raise DamagedHistory(entry.oid.hex(), f"is not a value: {error}") from None
 
-    def _folder(self, entry: Entry) -> list[tuple[str, Entry]]:
-        """The keys of a folder with their entries."""
+    def folder(self, oid: bytes) -> list[tuple[str, Entry]]:
+        """The keys of a folder with their entries, its fan-out undone."""
         try:
-            return load_folder(self.read_tree(entry.oid), self.read_tree)
+            return load_folder(self.read_tree(oid), self.read_tree)
         except (ValueError, RecursionError) as error:
-            raise DamagedHistory(entry.oid.hex(), f"is not a folder of values: {error}") from None
+            raise DamagedHistory(oid.hex(), f"is not a folder of values: {error}") from None
 
     def snapshot(self, tree: bytes) -> Snapshot:
         """Everything."""
@@ -84,7 +101,7 @@ class SnapshotReader:
         )
 
     def _variables(self, entries: dict[str, Entry]) -> list[tuple[str, Entry]]:
-        return self._folder(entries["vars"]) if "vars" in entries else []
+        return self.folder(entries["vars"].oid) if "vars" in entries else []
 
     def variable_entries(self, tree: bytes) -> dict[str, Entry]:
         """Variable → entry: equal entries are equal values, so two states compare without reading values."""
@@ -129,4 +146,4 @@ class SnapshotReader:
         """The members of a field, those that stayed in ``record.json`` and those that lie in a folder."""
         if not isinstance(inline, dict):
             raise DamagedHistory(folder.oid.hex(), "holds members of a field that record.json doesn't have")
-        return {**inline, **{name: self.value(part) for name, part in self._folder(folder)}}
+        return {**inline, **{name: self.value(part) for name, part in self.folder(folder.oid)}}

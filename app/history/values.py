@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from app.errors import InvalidValue
 from app.history.base import Kind
-from app.history.canonical import MAX_DEPTH, canonical, parse_canonical
+from app.history.canonical import MAX_DEPTH, canonical
 from app.history.lists import ListTree
 from app.history.measure import too_large, trouble_with
 from app.history.names import escape_name, fits_folder, unescape_name
@@ -108,35 +108,36 @@ def _check_size(size: int, limit: int | None) -> None:
 
 
 ReadTree = Callable[[bytes], list[Entry]]
-ReadBlob = Callable[[bytes], bytes]
+ReadJson = Callable[[bytes], Any]
+"""The JSON that the blob of an id holds. It is never changed in place, so it may be given out again."""
 
 
-def load_value(entry: Entry, read_tree: ReadTree, read_blob: ReadBlob) -> Any:
+def load_value(entry: Entry, read_tree: ReadTree, read_json: ReadJson) -> Any:
     """The value behind an entry named ``….json`` or ``….d``. Raises ``ValueError`` where there can't be one."""
     if entry.is_tree == entry.name.endswith(".json"):
         raise ValueError(f"{entry.name!r} is a {'tree' if entry.is_tree else 'blob'}")
     if not entry.is_tree:
-        return parse_canonical(read_blob(entry.oid))
+        return read_json(entry.oid)
     entries = read_tree(entry.oid)
     if entries and entries[0].name.startswith("@"):
-        return _load_items(entries, read_tree, read_blob)
-    return {key: load_value(item, read_tree, read_blob) for key, item in load_folder(entries, read_tree)}
+        return _load_items(entries, read_tree, read_json)
+    return {key: load_value(item, read_tree, read_json) for key, item in load_folder(entries, read_tree)}
 
 
-def _load_items(entries: list[Entry], read_tree: ReadTree, read_blob: ReadBlob) -> list[Any]:
+def _load_items(entries: list[Entry], read_tree: ReadTree, read_json: ReadJson) -> list[Any]:
     items: list[Any] = []
     for entry in entries:
         if entry.name.endswith(".json"):
-            items.extend(_load_pack(entry, read_tree, read_blob))
+            items.extend(_load_pack(entry, read_tree, read_json))
         elif entry.name.endswith(".d"):
-            items.append(load_value(entry, read_tree, read_blob))
+            items.append(load_value(entry, read_tree, read_json))
         else:
-            items.extend(_load_items(read_tree(entry.oid), read_tree, read_blob))
+            items.extend(_load_items(read_tree(entry.oid), read_tree, read_json))
     return items
 
 
-def _load_pack(entry: Entry, read_tree: ReadTree, read_blob: ReadBlob) -> list[Any]:
-    items = load_value(entry, read_tree, read_blob)
+def _load_pack(entry: Entry, read_tree: ReadTree, read_json: ReadJson) -> list[Any]:
+    items = load_value(entry, read_tree, read_json)
     if type(items) is not list:
         raise ValueError(f"{entry.name!r} is not a list of items")
     return items

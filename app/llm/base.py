@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from app.errors import ModelError
 from app.plan.model import Json
@@ -15,6 +15,40 @@ Structured: TypeAlias = Literal["json_schema", "json_object", "text"]
 """How a reply was made to be JSON: by the server's schema mode, its JSON mode, or by asking and parsing."""
 
 OnToken: TypeAlias = Callable[[str], None]
+
+
+class Cancellation(Protocol):
+    """What a model call needs of :class:`app.tools.context.Cancellation`."""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep until asked to stop or until the seconds are over; whether asked."""
+
+    def raise_if_requested(self) -> None:
+        """Raise if asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Attempt ``attempt`` was in vain, and another follows in ``wait_seconds``. Tokens it streamed are void."""
+
+    attempt: int
+    error: ModelError
+    wait_seconds: float
+
+
+OnRetry: TypeAlias = Callable[[Retry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who follows a model while it answers: hears each token, is told of retries, and may end it."""
+
+    on_token: OnToken | None = None
+    on_retry: OnRetry | None = None
+    cancellation: Cancellation | None = None
+
+
+UNWATCHED: Final = Watch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +124,12 @@ class Model(Protocol):
         Raises :class:`app.errors.ModelError`, whose fields say whether trying again may help.
         """
 
+    def offered(self, timeout: float) -> frozenset[str] | None:
+        """The names of the models its server offers, as they may be written; ``None``: it does not say.
+
+        The server may be silent for ``timeout`` seconds. Raises :class:`app.errors.ModelError`.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
@@ -157,3 +197,10 @@ class Asker(Protocol):
 
     def ask(self, request: ModelRequest, on_token: OnToken | None = None) -> Asked:
         """Ask until there is an answer or no use in asking. Raises ``ModelError``."""
+
+
+class WatchedAsker(Asker, Protocol):
+    """An asker whose calls somebody may follow."""
+
+    def followed_by(self, watch: Watch) -> Asker:
+        """The same for calls that ``watch`` follows; its ``on_token`` is for :meth:`ask`."""

@@ -24,17 +24,19 @@ class Models:
 
 
 def open_models(settings: Settings) -> Models | None:
-    """The models the settings name; ``None``: no ``LLM_PROVIDER``. Connects to nothing yet.
+    """The models the settings name; ``None``: neither ``LLM_PROVIDER`` nor ``SCRIPTED_REPLIES``, which stand in for
+    it. Connects to nothing yet.
 
     Raises ``ConfigurationError`` that names the setting.
     """
-    if not settings.llm_provider:
-        if settings.reason_llm_provider or settings.reason_llm_model:
-            raise ConfigurationError("REASON_LLM_* is set without LLM_PROVIDER", hint="set LLM_PROVIDER too")
+    if not settings.llm_provider and (settings.reason_llm_provider or settings.reason_llm_model):
+        raise ConfigurationError("REASON_LLM_* is set without LLM_PROVIDER", hint="set LLM_PROVIDER too")
+    if not settings.llm_provider and settings.scripted_replies is None:
         return None
-    standard = settings.llm_provider, _name(settings.llm_provider, settings.llm_model, "LLM_MODEL")
-    provider = settings.reason_llm_provider or settings.llm_provider
-    same_provider = provider == settings.llm_provider
+    chosen = settings.llm_provider or "scripted"
+    standard = chosen, _name(chosen, settings.llm_model, "LLM_MODEL")
+    provider = settings.reason_llm_provider or chosen
+    same_provider = provider == chosen
     name = settings.reason_llm_model or (settings.llm_model if same_provider else "")
     reasoning = provider, _name(provider, name, "REASON_LLM_MODEL")
     model = open_model(*standard, settings)

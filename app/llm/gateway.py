@@ -6,20 +6,25 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, TypeAlias
+from typing import Final
 
 from app.errors import ModelError
 from app.llm.base import (
     Asked,
     CallFailed,
+    Cancellation,
     Model,
     ModelCall,
     ModelReply,
     ModelRequest,
+    OnRetry,
     OnToken,
+    Retry,
     UnusableReply,
+    Watch,
 )
 from app.llm.budget import Budget
+from app.llm.detached import complete_detached
 from app.llm.modes import PROCESS_MODES, ModeMemory, next_mode
 from app.llm.prices import Prices
 
@@ -30,29 +35,6 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 30.0
 CHARACTERS_PER_TOKEN: Final = 4
 """For budgets, where a server does not say what it counted."""
-
-
-class Cancellation(Protocol):
-    """What the gateway needs of :class:`app.tools.context.Cancellation`."""
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Sleep until asked to stop or until the seconds are over; whether asked."""
-
-    def raise_if_requested(self) -> None:
-        """Raise if asked to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """An attempt failed and another follows in ``wait_seconds``. Tokens that the failed one streamed are void."""
-
-    request: ModelRequest
-    attempt: int
-    error: ModelError
-    wait_seconds: float
-
-
-OnRetry: TypeAlias = Callable[[Retry], None]
 
 
 def _wall_clock_ms() -> int:
@@ -69,7 +51,8 @@ class Gateway:
     """Asks one model until it answers, or until there is no use in asking. Safe between threads if the model is.
 
     ``clock_ms`` gives epoch milliseconds, ``sleep`` takes seconds, ``jitter`` turns the longest wait into the wait.
-    ``dataclasses.replace(gateway, budget=…)`` makes the gateway of another run, with the same connections.
+    ``dataclasses.replace(gateway, budget=…)`` makes the gateway of another run, with the same connections, and
+    :meth:`followed_by` that of another call.
     """
 
     model: Model = field(kw_only=False)
@@ -77,42 +60,36 @@ class Gateway:
     budget: Budget = field(default_factory=Budget)
     modes: ModeMemory = PROCESS_MODES
     on_retry: OnRetry | None = None
+    cancellation: Cancellation | None = None
     clock_ms: Callable[[], int] = _wall_clock_ms
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[float], float] = _full_jitter
 
-    def ask(
-        self,
-        request: ModelRequest,
-        on_token: OnToken | None = None,
-        cancellation: Cancellation | None = None,
-    ) -> Asked:
+    def followed_by(self, watch: Watch) -> Gateway:
+        """The same gateway for calls that ``watch`` follows; its ``on_token`` is for :meth:`ask`."""
+        return replace(self, on_retry=watch.on_retry, cancellation=watch.cancellation)
+
+    def ask(self, request: ModelRequest, on_token: OnToken | None = None) -> Asked:
         """The reply and the record of the call. Raises :class:`CallFailed`, with the record of what it cost.
 
-        With ``on_token`` the text is streamed; ``on_retry`` is told before it begins anew. With ``cancellation`` the
-        call ends between two tokens or while waiting, with the error that ``raise_if_requested`` raises.
+        ``on_token`` hears the text as it comes, ``on_retry`` is told before it begins anew. ``cancellation`` ends the
+        call at any moment, with the error that its ``raise_if_requested`` raises; so does ``KeyboardInterrupt``.
         """
         try:
             self.budget.begin(self.model.name, priced=self.prices.knows(self.model.name))
         except ModelError as error:
             raise CallFailed(error, None) from None
-        return _Asking(self, request, _heard(on_token, cancellation), cancellation).run()
+        return _Asking(self, request, on_token).run()
 
 
 class _Asking:
     """One call on its way: its attempts so far, and the structured output it tries."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        request: ModelRequest,
-        on_token: OnToken | None,
-        cancellation: Cancellation | None,
-    ) -> None:
+    def __init__(self, gateway: Gateway, request: ModelRequest, on_token: OnToken | None) -> None:
         self._gateway = gateway
         self._request = request
         self._on_token = on_token
-        self._cancellation = cancellation
+        self._cancellation = gateway.cancellation
         self._attempts = 0
         self._failures = 0
         self._started_ms = gateway.clock_ms()
@@ -126,7 +103,9 @@ class _Asking:
                 self._cancellation.raise_if_requested()
             self._attempts += 1
             try:
-                reply = self._gateway.model.complete(self._request, self._on_token)
+                reply = complete_detached(
+                    self._gateway.model, self._request, self._on_token, self._cancellation
+                )
             except ModelError as error:
                 self._prepare_next(error)
             else:
@@ -167,7 +146,7 @@ class _Asking:
 
     def _tell(self, error: ModelError, wait: float) -> None:
         if self._gateway.on_retry is not None:
-            self._gateway.on_retry(Retry(self._request, self._attempts, error, wait))
+            self._gateway.on_retry(Retry(self._attempts, error, wait))
 
     def _remember_mode(self) -> None:
         if self._request.schema is not None:
@@ -202,16 +181,3 @@ class _Asking:
             started_ms=self._started_ms,
             ended_ms=self._gateway.clock_ms(),
         )
-
-
-def _heard(on_token: OnToken | None, cancellation: Cancellation | None) -> OnToken | None:
-    """The callback, ending the call between two tokens if it is to stop. Who may stop it must see it stream."""
-    if cancellation is None:
-        return on_token
-
-    def hear(token: str) -> None:
-        cancellation.raise_if_requested()
-        if on_token is not None:
-            on_token(token)
-
-    return hear

@@ -18,6 +18,8 @@ from app.llm.failures import one_line, refusal, retry_after, without_login
 from app.llm.replies import finish_reply
 
 BASE_URL: Final = "http://localhost:11434"
+_NO_LIST: Final = ("refused", "no_model", "garbage", "rate_limit")
+"""How servers fail that have no list of their models, or none for us now."""
 _ABSENT_HINT: Final = "is Ollama running (`ollama serve`)? OLLAMA_BASE_URL says where"
 
 
@@ -40,8 +42,12 @@ class OllamaModel:
         self.name = name
         self.server = without_login(base_url)
         self._options = dict(options or {})
-        self._client = ollama.Client(host=base_url, timeout=timeout)
+        self._base_url = base_url
+        self._client = self._connect(timeout)
         weakref.finalize(self, self._client.close)
+
+    def _connect(self, timeout: float) -> ollama.Client:
+        return ollama.Client(host=self._base_url, timeout=timeout)
 
     def __repr__(self) -> str:
         return f"OllamaModel({self.name!r}, base_url={self.server!r})"
@@ -64,6 +70,18 @@ class OllamaModel:
         tools = [call.function.name for part in parts for call in part.message.tool_calls or ()]
         return finish_reply(request, reply, tools)
 
+    def offered(self, timeout: float) -> frozenset[str] | None:
+        """See :class:`app.llm.base.Model`."""
+        try:
+            with self._translated(), closing(self._connect(timeout)) as client:
+                names = {model.model for model in client.list().models if model.model}
+        except ModelError as error:
+            if error.kind in _NO_LIST:
+                return None
+            raise
+        # A name without a tag means the latest.
+        return frozenset(names | {name.removesuffix(":latest") for name in names})
+
     def _told(self, request: ModelRequest, on_token: OnToken | None) -> Iterator[ollama.ChatResponse]:
         """The parts of the reply; the callback hears of each, outside the translation: its errors are its own."""
         with closing(self._parts(request, stream=on_token is not None)) as parts:
@@ -73,7 +91,7 @@ class OllamaModel:
                 yield part
 
     def _parts(self, request: ModelRequest, *, stream: bool) -> Generator[ollama.ChatResponse, None, None]:
-        with self._translated(request):
+        with self._translated(structured=request.schema is not None and request.structured != "text"):
             if stream:
                 yield from self._client.chat(**self._arguments(request), stream=True)
             else:
@@ -90,12 +108,12 @@ class OllamaModel:
         return arguments
 
     @contextmanager
-    def _translated(self, request: ModelRequest) -> Iterator[None]:
+    def _translated(self, *, structured: bool = False) -> Iterator[None]:
         """The SDK's errors, and what it raises on a server's nonsense, become :class:`ModelError`."""
         try:
             yield
         except ollama.ResponseError as error:
-            raise self._refusal(error, request) from None
+            raise self._refusal(error, structured) from None
         except httpx.TimeoutException:
             hint = "LLM_TIMEOUT sets how long to wait; loading a large model takes a while"
             raise ModelError("timeout", f"{self.server} did not answer in time", hint=hint) from None
@@ -108,7 +126,7 @@ class OllamaModel:
         except (ValueError, TypeError, AttributeError) as error:
             raise self._foreign(error) from None
 
-    def _refusal(self, error: ollama.ResponseError, request: ModelRequest) -> ModelError:
+    def _refusal(self, error: ollama.ResponseError, structured: bool) -> ModelError:
         said = one_line(error.error)
         if error.status_code < 400:  # an error that came as a line of the stream
             return ModelError("server", f"{self.server} broke off its reply: {said}")
@@ -118,7 +136,7 @@ class OllamaModel:
             model=self.name,
             server=self.server,
             wait=_wait(error),
-            structured=request.schema is not None and request.structured != "text",
+            structured=structured,
         )
         if found.kind == "no_model":
             return ModelError("no_model", found.message, hint=f"ollama pull {self.name}")

@@ -22,6 +22,8 @@ from app.llm.replies import finish_reply
 from app.llm.strict_schema import is_strict
 
 BASE_URL: Final = "https://api.openai.com/v1"
+_NO_LIST: Final = ("refused", "no_model", "garbage", "rate_limit")
+"""How servers fail that have no list of their models, or none for us now."""
 _NO_KEY: Final = "none"
 """Sent where no key is set: the SDK wants one, servers of one's own don't look at it."""
 
@@ -47,6 +49,10 @@ class _Gathered:
         return text
 
 
+class _NoStream(Exception):
+    """The server streams no text of this model (OpenAI's newest ones, for organizations it has not verified)."""
+
+
 class OpenAIModel:
     """One model of one server. The server may be silent for ``timeout`` seconds: before a reply and within one."""
 
@@ -66,6 +72,7 @@ class OpenAIModel:
         own = urlsplit(base_url).hostname == urlsplit(BASE_URL).hostname
         # OpenAI's newer models refuse the old name; many compatible servers know only that.
         self._limit_name = "max_completion_tokens" if own else "max_tokens"
+        self._streams = True
         self._usage_in_stream = True
 
     def __repr__(self) -> str:
@@ -74,20 +81,38 @@ class OpenAIModel:
     def complete(self, request: ModelRequest, on_token: OnToken | None = None) -> ModelReply:
         """See :class:`app.llm.base.Model`."""
         arguments = self._arguments(request)
-        if on_token is None:
-            return self._whole(request, arguments)
-        return self._streamed(request, arguments, on_token)
+        if on_token is not None and self._streams:
+            try:
+                return self._streamed(request, arguments, on_token)
+            except _NoStream:
+                self._streams = False
+        reply = self._whole(request, arguments)
+        if on_token is not None:
+            on_token(reply.text)
+        return reply
+
+    def offered(self, timeout: float) -> frozenset[str] | None:
+        """See :class:`app.llm.base.Model`."""
+        try:
+            with self._translated(structured=False):
+                names = [model.id for model in self._client.with_options(timeout=timeout).models.list().data]
+        except ModelError as error:
+            if error.kind in _NO_LIST:
+                return None
+            raise
+        # Google's own names begin with a folder that its compatible endpoint does not want.
+        return frozenset(names) | {name.removeprefix("models/") for name in names}
 
     def _arguments(self, request: ModelRequest) -> dict[str, Any]:
         arguments: dict[str, Any] = {"model": self.name, "messages": messages_of(request)}
         if request.max_output_tokens is not None:
             arguments[self._limit_name] = request.max_output_tokens
-        if request.schema is not None and request.structured != "text":
+        if request.schema is not None and _is_structured(request):
             arguments["response_format"] = _response_format(request, request.schema)
         return arguments
 
     def _whole(self, request: ModelRequest, arguments: Mapping[str, Any]) -> ModelReply:
-        with self._translated(request):
+        with self._translated(structured=_is_structured(request)):
             completion = self._client.chat.completions.create(**arguments)
             # A proxy's page or another protocol comes through the SDK as it is.
             if not isinstance(completion, ChatCompletion) or not completion.choices:
@@ -111,7 +136,7 @@ class OpenAIModel:
         self, request: ModelRequest, arguments: Mapping[str, Any], gathered: _Gathered
     ) -> Generator[str, None, None]:
         """The pieces of the text as they come; everything is also in ``gathered``."""
-        with self._translated(request), self._open_stream(arguments) as stream:
+        with self._translated(structured=_is_structured(request)), self._open_stream(arguments) as stream:
             for chunk in stream:
                 if not isinstance(chunk, ChatCompletionChunk):
                     raise self._foreign(chunk)
@@ -134,9 +159,14 @@ class OpenAIModel:
         return self._stream(arguments)
 
     def _stream(self, arguments: Mapping[str, Any]) -> openai.Stream[ChatCompletionChunk]:
-        stream: openai.Stream[ChatCompletionChunk] = self._client.chat.completions.create(
-            **arguments, stream=True
-        )
+        try:
+            stream: openai.Stream[ChatCompletionChunk] = self._client.chat.completions.create(
+                **arguments, stream=True
+            )
+        except openai.BadRequestError as error:
+            if error.param == "stream":
+                raise _NoStream from None
+            raise
         return stream
 
     def _finish(self, request: ModelRequest, gathered: _Gathered) -> ModelReply:
@@ -157,12 +187,11 @@ class OpenAIModel:
         return finish_reply(request, reply, [name for name in gathered.tools if name])
 
     @contextmanager
-    def _translated(self, request: ModelRequest) -> Iterator[None]:
+    def _translated(self, *, structured: bool) -> Iterator[None]:
         """The SDK's errors, and what it raises on a server's nonsense, become :class:`ModelError`."""
         try:
             yield
         except openai.OpenAIError as error:
-            structured = request.schema is not None and request.structured != "text"
             raise model_error(
                 error, model=self.name, server=self.server, secret=self._api_key, structured=structured
             ) from None
@@ -175,6 +204,11 @@ class OpenAIModel:
             f"{self.server} does not speak OpenAI's protocol: {one_line(what, self._api_key)[:120]}",
             hint="check OPENAI_BASE_URL; most end in /v1",
         )
+
+
+def _is_structured(request: ModelRequest) -> bool:
+    """Whether a JSON mode of the server is asked for."""
+    return request.schema is not None and request.structured != "text"
 
 
 def _response_format(request: ModelRequest, schema: Mapping[str, Any]) -> dict[str, Any]:

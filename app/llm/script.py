@@ -17,7 +17,8 @@ from app.plan.values import to_json_text
 ERROR_KINDS: Final = (
     "auth no_model too_long rate_limit network timeout server refused mode garbage budget".split()  # noqa: SIM905
 )
-_KEYS: Final = ("purpose", "match", "where", "reply", "error", "usage", "delay", "repeat")
+_KEYS: Final = ("purpose", "match", "where", "reply", "reply_file", "error", "usage", "delay", "repeat")
+_ANSWERS: Final = ("reply", "reply_file", "error")
 _WHERE: Final = ("last", "all")
 _HINT: Final = "docs/models.md has the format"
 
@@ -68,6 +69,7 @@ class _Fields:
     """The keys of one entry; each getter raises ``ConfigurationError`` for what does not fit."""
 
     def __init__(self, path: Path, number: int, document: Any) -> None:
+        self.folder = path.parent
         self._place = f"SCRIPTED_REPLIES: {path}: reply {number}"
         if not isinstance(document, dict):
             raise ConfigurationError(f"{self._place} is no mapping", hint=_HINT)
@@ -104,8 +106,8 @@ class _Fields:
 
 def _entry(fields: _Fields) -> Entry:
     document = fields.document
-    if ("reply" in document) == ("error" in document):
-        raise fields.wrong("give either reply or error")
+    if sum(key in document for key in _ANSWERS) != 1:
+        raise fields.wrong("give one of reply, reply_file and error")
     repeat = document.get("repeat", False)
     if not isinstance(repeat, bool):
         raise fields.wrong(f"repeat is {repeat!r}", "true or false")
@@ -134,7 +136,9 @@ def _pattern(fields: _Fields) -> re.Pattern[str] | None:
 
 
 def _text(fields: _Fields) -> str:
-    """The reply's text; anything but text is written as JSON."""
+    """The reply's text, or that of the file it names; anything but text is written as JSON."""
+    if "reply_file" in fields.document:
+        return _file_text(fields)
     value = fields.document.get("reply")
     if isinstance(value, str):
         return value
@@ -142,6 +146,16 @@ def _text(fields: _Fields) -> str:
         return to_json_text(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise fields.wrong(f"reply is neither text nor JSON: {error}") from None
+
+
+def _file_text(fields: _Fields) -> str:
+    name = fields.document["reply_file"]
+    if not isinstance(name, str):
+        raise fields.wrong(f"reply_file is {name!r}", "the name of a file, seen from this one")
+    try:
+        return (fields.folder / name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise fields.wrong(f"reply_file can't be read: {error}") from None
 
 
 def _failure(fields: _Fields) -> Failure | None:

@@ -71,6 +71,10 @@ class ScriptedModel:
         )
         return finish_reply(request, reply)
 
+    def offered(self, timeout: float) -> frozenset[str]:
+        """See :class:`app.llm.base.Model`: a script answers under any name."""
+        return frozenset({self.name})
+
     def _take(self, request: ModelRequest) -> Entry:
         """The first entry that answers the request; used up unless it repeats."""
         with self._lock:

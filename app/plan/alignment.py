@@ -36,6 +36,20 @@ def align(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
     return sorted(pairs)
 
 
+def align_more(pairs: Sequence[Pair], old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
+    """The pairs and more of them, between those that stayed in place, by keys less strict than theirs.
+
+    Sorted by the second index.
+    """
+    used_old, used_new = {i for i, _ in pairs}, {j for _, j in pairs}
+    more: list[Pair] = []
+    for before, after in gaps(longest_ascending(pairs), range(len(old)), range(len(new))):
+        free_old = [(old[i], i) for i in before if i not in used_old]
+        free_new = [(new[j], j) for j in after if j not in used_new]
+        more += longest_ascending(match(free_old, free_new))
+    return sorted([*pairs, *more], key=lambda pair: pair[1])
+
+
 def gaps(pairs: Sequence[Pair], before: range, after: range) -> Iterator[Gap]:
     """What lies between ascending pairs, and before the first and after the last of them."""
     i, j = before.start, after.start

@@ -22,6 +22,7 @@ from app.plan.model import Json
 from app.plan.paths import Path, format_path
 from app.plan.quick_fit import quick_fit
 from app.plan.references import TemplateSyntaxError, compile_template
+from app.plan.secrets import secret_name
 from app.plan.signature import ToolSignature
 from app.plan.tool_schema import (
     Schema,
@@ -55,6 +56,8 @@ TEXT: Final = _Gap()
 def outline(value: Json) -> Any:
     """The value with what only the run can tell replaced by a gap."""
     if isinstance(value, str):
+        if secret_name(value) is not None:
+            return TEXT
         return value if "${" not in value else _outline_text(value)
     if isinstance(value, list):
         return [outline(item) for item in value]

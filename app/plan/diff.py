@@ -7,12 +7,12 @@ step, whatever that step is called now; so renumbering a plan changes nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
-from app.plan.alignment import Pair, align, gaps, longest_ascending, match
+from app.plan.alignment import Pair, align, align_more, longest_ascending, match
 from app.plan.dataflow import results, targets
 from app.plan.model import Calling, Json, Jump, Plan, Step
 from app.plan.paths import Path, format_path
@@ -107,7 +107,7 @@ def diff_plans(old: Plan, new: Plan) -> PlanDiff:
             StepDiff("added", None, step) if i is None else _compare(old.steps[i], step, became, j in moved)
         )
     steps.extend(StepDiff("removed", old.steps[i], None) for i in gone)
-    about = _changes(_or_absent(old.reasoning), _or_absent(new.reasoning), ("reasoning",))
+    about = value_changes(_or_absent(old.reasoning), _or_absent(new.reasoning), ("reasoning",))
     return PlanDiff(tuple(steps), tuple(about))
 
 
@@ -131,7 +131,7 @@ def _pair(old: Sequence[Step], new: Sequence[Step]) -> tuple[list[Pair], frozens
     pairs += match(((old_keys[i], i) for i in rest_old), ((new_keys[j], j) for j in rest_new))
     pairs = sorted(pairs, key=lambda pair: pair[1])
     for role in (_role, _purpose, _form):
-        pairs = _pair_changed(pairs, old, new, role)
+        pairs = align_more(pairs, [role(step) for step in old], [role(step) for step in new])
     kept = {j for _, j in longest_ascending(pairs)}
     return pairs, frozenset(j for _, j in pairs if j not in kept)
 
@@ -142,19 +142,6 @@ def _rest(pairs: Sequence[Pair], old_size: int, new_size: int) -> tuple[list[int
         [i for i in range(old_size) if i not in used_old],
         [j for j in range(new_size) if j not in used_new],
     )
-
-
-def _pair_changed(
-    pairs: list[Pair], old: Sequence[Step], new: Sequence[Step], role: Callable[[Step], Hashable]
-) -> list[Pair]:
-    """Pairs more steps, between those that stayed in place, by a likeness less strict than their content."""
-    used_old, used_new = {i for i, _ in pairs}, {j for _, j in pairs}
-    more: list[Pair] = []
-    for before, after in gaps(longest_ascending(pairs), range(len(old)), range(len(new))):
-        free_old = [(role(old[i]), i) for i in before if i not in used_old]
-        free_new = [(role(new[j]), j) for j in after if j not in used_new]
-        more += longest_ascending(match(free_old, free_new))
-    return sorted([*pairs, *more], key=lambda pair: pair[1])
 
 
 def _content(step: Step) -> Hashable:
@@ -197,11 +184,13 @@ def _compare(old: Step, new: Step, became: Mapping[int, int], moved: bool) -> St
 
 
 def _step_changes(old: Step, new: Step, became: Mapping[int, int]) -> Iterator[Change]:
-    yield from _changes(old.type, new.type, ("type",))
-    yield from _changes(_or_absent(old.description), _or_absent(new.description), ("description",))
+    yield from value_changes(old.type, new.type, ("type",))
+    yield from value_changes(_or_absent(old.description), _or_absent(new.description), ("description",))
     led, leads = _targets(old), _targets(new)
     paths = [path[1:] for path in (*led, *leads)]
-    yield from _changes(_without(old.parameters, paths), _without(new.parameters, paths), ("parameters",))
+    yield from value_changes(
+        _without(old.parameters, paths), _without(new.parameters, paths), ("parameters",)
+    )
     for path in dict.fromkeys((*led, *leads)):
         before, after = led.get(path), leads.get(path)
         if before is None or after is None or became.get(before, before) != after:
@@ -212,14 +201,14 @@ def _or_absent(value: Json) -> Json:
     return ABSENT if value is None else value
 
 
-def _changes(old: Json, new: Json, path: Path) -> Iterator[Change]:
+def value_changes(old: Json, new: Json, path: Path = ()) -> Iterator[Change]:
     """The innermost places that differ; lists of different lengths differ as a whole."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
-            yield from _changes(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
+            yield from value_changes(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from _changes(before, after, (*path, index))
+            yield from value_changes(before, after, (*path, index))
     elif type(old) is not type(new) or old != new:
         yield Change(format_path(path), old, new)
 

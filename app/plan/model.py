@@ -55,6 +55,11 @@ class Calling:
     retry: Retry | None
     on_error: OnError
 
+    @property
+    def wanted_keys(self) -> tuple[str, ...]:
+        """The keys of the result that the step takes; none where it takes the result as a whole."""
+        return tuple(dict.fromkeys(str(path[0]) for path in self.outputs.values() if path))
+
 
 @dataclass(frozen=True, slots=True)
 class Jump:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from app.errors import ModelError
-from app.llm.base import Asker, ModelCall, ModelReply, OnToken, Purpose
+from app.llm.base import Asker, ModelCall, ModelReply, OnRetry, OnToken, Purpose, Retry
 from app.plan.json_text import JsonTextError
 from app.plan.model import Json
 from app.plan.repair import Repaired, repair_json
@@ -44,8 +44,9 @@ def ask_for(
     schema: Mapping[str, Any] | None = None,
     schema_name: str = "reply",
     on_token: OnToken | None = None,
+    on_retry: OnRetry | None = None,
 ) -> Answer:
-    """Ask, and once more where ``read`` refuses the answer.
+    """Ask, and once more where ``read`` refuses the answer, which ``on_retry`` is told.
 
     Raises ``ModelError``, whose ``calls`` are those that were made: ``garbage`` where no answer was of use.
     """
@@ -53,7 +54,9 @@ def ask_for(
         asker, purpose, prompt, schema=schema, schema_name=schema_name, on_token=on_token
     )
     problem = ""
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
+        if attempt and on_retry is not None:
+            on_retry(Retry(attempt, _garbage(problem, conversation.calls), 0.0))
         said = conversation.ask()
         try:
             answer = _read(said, read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.llm.base import Asker, OnToken
+from app.llm.base import Asker, OnRetry, OnToken
 from app.plan.json_text import JsonTextError
 from app.plan.model import Json
 from app.plan.repair import THINKING, Repaired, without_thinking
@@ -24,6 +24,7 @@ def generate_text(
     response_format: Json = None,
     output_names: Sequence[str] = (),
     on_token: OnToken | None = None,
+    on_retry: OnRetry | None = None,
 ) -> Answer:
     """What ``prompt`` asks for: a text; where several outputs are wanted, an object with exactly those keys.
 
@@ -39,6 +40,7 @@ def generate_text(
         schema=_schema(names) if names else None,
         schema_name="outputs",
         on_token=on_token,
+        on_retry=on_retry,
     )
 
 

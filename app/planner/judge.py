@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.llm.base import Asker
+from app.llm.base import Asker, OnRetry
 from app.plan.model import Json
 from app.plan.repair import Repaired
 from app.plan.values import type_name
@@ -20,14 +20,20 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def judge(asker: Asker, prompt: str, context: Json = None) -> Answer:
+def judge(asker: Asker, prompt: str, context: Json = None, on_retry: OnRetry | None = None) -> Answer:
     """Ask whether ``prompt`` holds. The value is ``{"result": bool, "explanation": str}``.
 
     An answer of another form is asked for once more; nothing is taken for true or false that isn't. Raises
     ``ModelError`` with the ``calls`` that were made, ``garbage`` where the second answer is no better.
     """
     return ask_for(
-        asker, judge_prompt(prompt, context), "judge", _read, schema=SCHEMA, schema_name="judgement"
+        asker,
+        judge_prompt(prompt, context),
+        "judge",
+        _read,
+        schema=SCHEMA,
+        schema_name="judgement",
+        on_retry=on_retry,
     )
 
 

@@ -27,8 +27,8 @@ class PlanningCatalog(ToolCatalog, Protocol):
 
 
 def tools_values(catalog: PlanningCatalog) -> dict[str, str]:
-    """What ``tools.jinja`` is filled in with: nothing of a tool that is not allowed."""
-    tools = [_tool(tool) for tool in catalog.list()]
+    """What ``tools.jinja`` is filled in with: nothing of a tool that is not allowed, or can't work."""
+    tools = [_tool(tool) for tool in catalog.list() if tool.unavailable is None]
     return {
         "effects": "\n".join(f"- {effect}: {_MEANING[effect]}" for effect in EFFECTS),
         "tools": "\n\n".join(tools) or "There are no tools: the plan has no `calling` steps.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 from app.db.base import TaskRow
 from app.errors import Conflict
 from app.history.commits import Commit
-from app.history.repository import Repository
+from app.history.refnames import check_branch_name
+from app.history.repository import HEADS, Repository
 from app.services.tasks import MAIN, open_repository, refuse_running
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -72,9 +74,39 @@ def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -
         commit = repository.resolve(revision)
         repository.fork(commit.oid, name)
         control = repository.reader.control(commit.tree)
+        source = source_of(repository, task, revision, commit)
     status = status_of(control)
     workplace.tasks.note_branch(task.id, name, status, workplace.clock_ms())
+    if source is not None:
+        workplace.tasks.note_source(task.id, name, *source)
     return BranchView(name, status, commit.id, commit.subject, commit.time, control.get("steps", 0), False)
+
+
+def new_branch_name(repository: Repository, name: str | None, kind: str) -> str:
+    """``name``, or where there is none the next free one of its kind: ``revision-1``, ``revision-2``.
+
+    Raises ``Conflict`` where the name is taken or none that git allows.
+    """
+    if name is None:
+        numbered = (f"{kind}-{number}" for number in count(1))
+        return next(each for each in numbered if repository.store.ref(HEADS + each) is None)
+    check_branch_name(name)
+    if repository.store.ref(HEADS + name) is not None:
+        raise Conflict(f"there is a branch {name!r} already", hint="give another --name")
+    return name
+
+
+def source_of(repository: Repository, task: TaskRow, revision: str, commit: Commit) -> tuple[str, str] | None:
+    """The branch that is forked at ``commit``, and the commit it stands at: the one that was named, else the current
+    one where it has the commit, else the first that has. ``None`` where no branch has it."""
+    branches = repository.branches()
+    named = revision.split("~")[0].rstrip("^")
+    in_order = dict.fromkeys([named, task.current_branch, *branches])
+    for name in in_order:
+        head = branches.get(name)
+        if head is not None and any(each.oid == commit.oid for each in repository.log(head)):
+            return name, head.hex()
+    return None
 
 
 def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:

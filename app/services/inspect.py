@@ -10,11 +10,13 @@ from app.db.base import TaskRow
 from app.history.commits import Commit
 from app.history.repository import Repository
 from app.plan.model import Json
+from app.plan.parse import plan_from_json
 from app.services.branches import BranchView, list_branches, status_of
 from app.services.tasks import open_repository
 from app.services.waiting import find_waiting
 from app.services.workplace import Workplace
 from app.vm.decisions import Waiting
+from app.vm.forks import find_fork_point
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,9 @@ def _step_views(
 ) -> list[StepView]:
     newest: dict[int, Commit] = {}
     visits: dict[int, int] = {}
-    for past in repository.log(commit.oid):
-        if past.seq_no is None or past.kind not in ("step", "failure"):
-            continue
-        newest.setdefault(past.seq_no, past)
-        visits[past.seq_no] = visits.get(past.seq_no, 0) + (past.kind == "step")
+    for past, seq_no in _executed(repository, commit, plan):
+        newest[seq_no] = past
+        visits[seq_no] = visits.get(seq_no, 0) + (past.kind == "step")
     views = []
     for step in plan.get("steps", []):
         seq_no = step["seq_no"]
@@ -143,6 +143,21 @@ def _step_views(
             )
         )
     return views
+
+
+def _executed(repository: Repository, commit: Commit, plan: dict[str, Any]) -> Iterator[tuple[Commit, int]]:
+    """The steps and failures up to ``commit``, oldest first, by their numbers in ``plan``.
+
+    Before a revision they have the numbers of another plan: there, both plans are followed side by side.
+    """
+    commits = list(repository.log(commit.oid))[::-1]
+    numbers: dict[bytes, int] = {}
+    if any(each.kind in ("revision", "push") for each in commits):
+        kept = find_fork_point(repository.reader, commits, plan_from_json(plan)).kept
+        numbers = {step.commit.oid: step.seq_no for step in kept}
+    for past in commits:
+        if past.seq_no is not None and past.kind in ("step", "failure"):
+            yield past, numbers.get(past.oid, past.seq_no)
 
 
 def _step_state(seq_no: int, last: Commit | None, control: dict[str, Any], waiting: Waiting | None) -> str:

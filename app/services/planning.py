@@ -7,25 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ConfigurationError, ModelError, PlanNotClean
-from app.llm.base import OnToken
+from app.llm.base import OnRetry, OnToken, Watch
 from app.plan.model import Json
 from app.planner.generate import generate_plan
 from app.planner.records import plan_record, rounds_record
 from app.planner.rounds import OnRound, Planned, Round
+from app.services.tasks import check_goal
 from app.services.thinking import Askers
+from app.services.watching import watch_models
 from app.services.workplace import Workplace
-from app.vm.events import Listener, PlanChecked, PlanningStarted, TokenSaid
+from app.vm.events import Listener, PlanChecked, PlanningStarted, UsageGrew
 from app.vm.scribe import Scribe
+from app.vm.usage import NO_USAGE, add_usage
 
 NO_MODEL_HINT = "set LLM_PROVIDER and LLM_MODEL, see docs/models.md; or give a plan with --plan FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class PlanningWatcher:
-    """Who is told of rounds and tokens while a plan is written."""
+    """Who is told of rounds, tokens and retries while a plan is written."""
 
     on_round: OnRound | None = None
     on_token: OnToken | None = None
+    on_retry: OnRetry | None = None
 
 
 def require_askers(workplace: Workplace, usage: Mapping[str, Json] | None = None) -> Askers:
@@ -43,7 +47,12 @@ def plan_goal(
     response_format: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> Planned:
-    """A checked plan for a goal, without a task. Raises ``PlanNotClean``, ``ModelError``, ``NotFound``."""
+    """A checked plan for a goal, without a task.
+
+    Raises ``InputError`` (goal), ``NotFound`` (namespace), ``PlanNotClean``, ``ModelError``.
+    """
+    check_goal(goal)
+    workplace.catalog(namespace)  # one that doesn't exist is refused before anything is told
     askers = require_askers(workplace)
     if listener is not None:
         listener(PlanningStarted(askers.model, askers.is_scripted))
@@ -54,16 +63,19 @@ def plan_goal(
     return planned
 
 
-def watcher_of(listener: Listener | None) -> PlanningWatcher:
-    """Tells a run's listener of rounds and tokens."""
+def watcher_of(listener: Listener | None, usage: Mapping[str, Json] = NO_USAGE) -> PlanningWatcher:
+    """Tells a run's listener how planning goes on. ``usage`` is what the run used before."""
     if listener is None:
         return PlanningWatcher()
 
     def on_round(this: Round) -> None:
-        steps = len(this.plan.steps) if this.plan is not None else None
-        listener(PlanChecked(this.number, steps, this.findings, this.repairs))
+        nonlocal usage
+        listener(PlanChecked(this.number, this.plan, this.findings, this.repairs))
+        usage = add_usage(usage, [this.call.to_json()])
+        listener(UsageGrew(usage))
 
-    return PlanningWatcher(on_round, lambda token: listener(TokenSaid(None, None, token)))
+    watch = watch_models(listener, None)
+    return PlanningWatcher(on_round, watch.on_token, watch.on_retry)
 
 
 def write_plan(
@@ -72,7 +84,7 @@ def write_plan(
     """A plan for the content of ``goal.json``, or why there is none."""
     try:
         return generate_plan(
-            askers.reasoning,
+            askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
             goal=goal["goal"],
             catalog=workplace.catalog(goal.get("namespace")),
             response_format=goal.get("response_format"),

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.db.base import Ledger, TaskRow
-from app.errors import ModelError, PlanNotClean
+from app.errors import ModelError, PlanNotClean, StepError
 from app.history.commits import ENGINE, Commit
-from app.history.repository import HEADS, Repository
+from app.history.repository import Repository
+from app.llm.base import Watch
 from app.plan.findings import Finding, error
 from app.plan.model import Plan, Step
 from app.plan.parse import plan_from_json
 from app.planner.records import plan_record, rounds_record
 from app.planner.revise import revise_plan
+from app.services.branches import new_branch_name
 from app.services.planning import PlanningWatcher, watcher_of
 from app.services.reports import Revised
 from app.services.scribes import open_fork
@@ -26,9 +28,8 @@ from app.vm.events import Listener, NotRevised, RevisionMade, RevisionStarted
 from app.vm.forks import PLAN_KINDS, ForkPoint, find_fork_point
 from app.vm.records import Record
 from app.vm.scribe import Scribe
-from app.vm.state import visits_document
+from app.vm.state import State, visits_document
 
-_BRANCH: Final = "revision-{}"
 _STARTS: Final = PLAN_KINDS | {"edit"}
 
 
@@ -41,6 +42,7 @@ class Past:
     branch: str
     commits: Sequence[Commit]
     tool_name: Callable[[str], str]
+    effect_of: Callable[[str], str] = lambda tool: "irreversible"
 
     def fork_point(self, plan: Plan) -> ForkPoint:
         """Where ``plan`` leaves the branch."""
@@ -50,18 +52,40 @@ class Past:
         """The calls among ``commits`` that may have changed the outside."""
         return list(attempted_calls(self.repository.reader, self.ledger, commits))
 
+    def underway(self, commits: Sequence[Commit]) -> list[Attempted]:
+        """The calls that the step at the head may have made, where none of ``commits`` tells of them."""
+        state = State.of(self.repository.reader.snapshot(self.commits[-1].tree))
+        told = {(call.seq_no, call.visit) for call in self.attempted(commits)}
+        if state.pc is None or (state.pc, state.visit(state.pc)) in told:
+            return []
+        return [
+            Attempted(None, state.pc, state.visit(state.pc), tool, self.effect_of(tool))
+            for tool in sorted(attempted_at(self.ledger, self.branch, state))
+        ]
+
 
 def read_past(
-    workplace: Workplace, task: TaskRow, repository: Repository, branch: str, catalog: Catalog
+    workplace: Workplace,
+    task: TaskRow,
+    repository: Repository,
+    branch: str,
+    catalog: Catalog,
+    head: bytes | None = None,
 ) -> Past:
-    """The past of a branch as it stands. Raises ``NotFound``."""
-    commits = list(repository.log(repository.head(branch)))[::-1]
+    """The past of a branch as it stands, or as it stood at ``head``. Raises ``NotFound``."""
+    commits = list(repository.log(repository.head(branch) if head is None else head))[::-1]
 
     def tool_name(name: str) -> str:
         signature = catalog.signature(name)
         return name if signature is None else signature.name
 
-    return Past(repository, workplace.ledger(task.id), branch, commits, tool_name)
+    def effect_of(name: str) -> str:
+        try:
+            return catalog.find(name).effect
+        except StepError:
+            return "irreversible"  # as of any tool of which nothing is known
+
+    return Past(repository, workplace.ledger(task.id), branch, commits, tool_name, effect_of)
 
 
 def commit_revision(
@@ -88,14 +112,6 @@ def commit_revision(
     commit = scribe.revise(plan, record, author=author)
     scribe.journal.flush()
     return Revised(name, past.branch, fork.commit.id, commit.hex(), len(fork.kept), record.get("number"))
-
-
-def free_branch(repository: Repository) -> str:
-    """A name for the branch of a revision that nobody gave one."""
-    number = 1
-    while repository.store.ref(HEADS + _BRANCH.format(number)) is not None:
-        number += 1
-    return _BRANCH.format(number)
 
 
 def revise_failed(
@@ -129,7 +145,7 @@ def revise_failed(
         tell(NotRevised("no model is configured to revise the plan"))
         return None
     tell(RevisionStarted(askers.model, askers.is_scripted, number, allowed))
-    planned = _ask(past, scribe, catalog, askers, watcher_of(listener))
+    planned = _ask(past, scribe, catalog, askers, watcher_of(listener, scribe.state.usage))
     if isinstance(planned, _NoPlan):
         scribe.stop(planned.record)
         scribe.journal.flush()
@@ -138,7 +154,9 @@ def revise_failed(
     plan, record = planned
     record |= {"number": number, "error": scribe.state.error, **_used_so_far(scribe)}
     fork = past.fork_point(plan)
-    revised = commit_revision(task.id, past, fork, plan, free_branch(repository), record, author=None)
+    revised = commit_revision(
+        task.id, past, fork, plan, new_branch_name(repository, None, "revision"), record, author=None
+    )
     tell(RevisionMade(revised.branch, revised.fork_point, revised.kept, plan))
     return revised
 
@@ -157,7 +175,7 @@ def _ask(
     old = plan_from_json(scribe.plan)
     try:
         planned = revise_plan(
-            askers.reasoning,
+            askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
             goal=scribe.goal["goal"],
             catalog=catalog,
             plan=old,

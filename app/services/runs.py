@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.db.base import TaskRow
 from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
@@ -14,14 +15,16 @@ from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
 from app.services.reports import Revised, RunReport, report_at, report_run
+from app.services.reusing import open_reuse
 from app.services.revising import revise_failed
 from app.services.scribes import open_scribe
 from app.services.tasks import open_repository, positive_steps
 from app.services.thinking import Askers
+from app.services.watching import watch_models
 from app.services.workplace import Workplace
 from app.vm.caller import Caller
-from app.vm.decisions import Decisions, Place
-from app.vm.events import Listener, PlanningStarted, TokenSaid, ToolSaid
+from app.vm.decisions import Decisions
+from app.vm.events import Listener, PlanningStarted, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
@@ -173,7 +176,7 @@ def _plan(
     if options.listener is not None:
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
     with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
-        planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener))
+        planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
 
@@ -200,14 +203,10 @@ def make_caller(
         clock_ms=workplace.clock_ms,
         max_result_bytes=scribe.limits.get("value_bytes", workplace.limits["value_bytes"]),
         thinker=askers,
-        on_token=_token_listener(options.listener),
+        watch=None if options.listener is None else partial(watch_models, options.listener),
+        reuse=open_reuse(workplace, task, repository, branch, askers),
+        secrets=workplace.secrets,
     )
-
-
-def _token_listener(listener: Listener | None) -> Callable[[Place, str], None] | None:
-    if listener is None:
-        return None
-    return lambda place, token: listener(TokenSaid(place.seq_no, place.item, token))
 
 
 def _raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:

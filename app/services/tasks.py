@@ -104,10 +104,7 @@ def _checked_plan(
 
 def _goal_document(workplace: Workplace, new: NewTask) -> dict[str, Any]:
     """The content of ``goal.json``."""
-    if not new.goal.strip():
-        raise InputError("the goal is empty", hint="say in your own words what should be done")
-    if len(new.goal) > MAX_GOAL_CHARS:
-        raise InputError(f"the goal has {len(new.goal):,} characters", hint=f"at most {MAX_GOAL_CHARS:,}")
+    check_goal(new.goal)
     limits = dict(workplace.limits)
     if new.max_steps is not None:
         limits["steps"] = positive_steps(new.max_steps)
@@ -120,6 +117,14 @@ def _goal_document(workplace: Workplace, new: NewTask) -> dict[str, Any]:
         goal["response_format"] = dict(new.response_format)
     canonical(goal)  # what the history can't hold is refused before anything is made
     return goal
+
+
+def check_goal(goal: str) -> None:
+    """Refuse a goal that says nothing, or too much."""
+    if not goal.strip():
+        raise InputError("the goal is empty", hint="say in your own words what should be done")
+    if len(goal) > MAX_GOAL_CHARS:
+        raise InputError(f"the goal has {len(goal):,} characters", hint=f"at most {MAX_GOAL_CHARS:,}")
 
 
 def positive_steps(max_steps: int) -> int:

@@ -38,6 +38,7 @@ def call_tool(
             timeout=tool.timeout,
             retry=tool.retry,
             max_result_bytes=workplace.limits["value_bytes"],
+            secrets=workplace.secrets,
         )
         return tool, performer.perform(call)
 
@@ -57,6 +58,7 @@ def tool_document(tool: Tool) -> dict[str, Any]:
         "reuse": tool.reuse,
         "version": tool.version,
         "defined": tool.place,
+        "unavailable": tool.unavailable,
     }
 
 

@@ -71,7 +71,7 @@ def find_waiting(workplace: Workplace, task: TaskRow, repository: Repository, br
 def _waiting_at(
     workplace: Workplace, task: TaskRow, repository: Repository, branch: str, scribe: Scribe
 ) -> Waiting | None:
-    if scribe.state.pc is None or not any(workplace.ledger(task.id).branch_attempts(branch)):
+    if scribe.state.pc is None:
         return None
     with Performer() as performer:
         caller = make_caller(workplace, task, branch, repository, scribe, performer, RunOptions(Interrupts()))

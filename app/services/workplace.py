@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.db.base import Leases, Ledger, NamespaceTable, TaskTable
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
 from app.tools.registry import Catalog, Registry
+from app.tools.secrets import NO_SECRETS, Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,9 @@ class Workplace:
 
     ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
     (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``worker`` signs leases, ``person`` what people do.
-    ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may
-    raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
-    configured.
+    ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
+    ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
+    where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
     """
 
     tasks: TaskTable
@@ -36,8 +38,10 @@ class Workplace:
     flush_every_commit: bool
     worker: str
     person: str
+    golden_folder: Path
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
+    secrets: Secrets = NO_SECRETS
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

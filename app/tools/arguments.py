@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from jsonschema import Draft202012Validator
@@ -19,6 +19,9 @@ from app.plan.model import Json
 from app.tools.accept import Predicate, accepter
 from app.tools.base import Tool
 from app.tools.results import copy_json
+
+Mask: TypeAlias = Callable[[str], str]
+"""Takes out of a text what nobody must see."""
 
 _MAX_PROBLEMS: Final = 3
 _MAX_SHOWN: Final = 60
@@ -46,10 +49,11 @@ _NO_FETCHING: Final[Registry[Any]] = Registry()
 _checks: WeakKeyDictionary[Tool, _Checks] = WeakKeyDictionary()
 
 
-def validate_arguments(tool: Tool, arguments: Mapping[str, Json]) -> None:
+def validate_arguments(tool: Tool, arguments: Mapping[str, Json], mask: Mask = str) -> None:
     """Raise ``ArgumentsInvalid`` where ``arguments`` don't fit the tool's schema.
 
-    The message names each argument that is wrong (three at most), what was expected and what was given.
+    The message names each argument that is wrong (three at most), what was expected and what was given, which
+    passes through ``mask`` before it is shortened: half a secret is one, too.
     """
     checks = _checks.get(tool)
     if checks is None:
@@ -59,20 +63,21 @@ def validate_arguments(tool: Tool, arguments: Mapping[str, Json]) -> None:
     errors = checks.errors(arguments)
     if errors:
         problems = list(
-            dict.fromkeys(line for error in _ordered(errors) for line in _lines(tool, arguments, error))
+            dict.fromkeys(line for error in _ordered(errors) for line in _lines(tool, arguments, error, mask))
         )
         more = len(problems) - _MAX_PROBLEMS
         text = "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
         raise ArgumentsInvalid(f"{tool.name}: {text}", hint=_parameters_hint(tool))
 
 
-def bind_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Any]:
+def bind_arguments(tool: Tool, arguments: Mapping[str, Json], mask: Mask = str) -> dict[str, Any]:
     """The keyword arguments of the function: validated, copied, converted where a hint needs it.
 
     The copy keeps a tool that changes its arguments from changing the run's variables. Raises
-    ``ArgumentsInvalid``, also for what only the conversion finds (a date that is none).
+    ``ArgumentsInvalid``, also for what only the conversion finds (a date that is none); see
+    :func:`validate_arguments` for ``mask``.
     """
-    validate_arguments(tool, arguments)
+    validate_arguments(tool, arguments, mask)
     converters, extra = tool.converters, tool.extra_converter
     bound: dict[str, Any] = {}
     for name, value in arguments.items():
@@ -86,7 +91,7 @@ def bind_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Any]:
                 value = converter.validate_python(value)
             except ConversionError as error:
                 raise ArgumentsInvalid(
-                    f"{tool.name}: {_conversion_problem(name, error)}", hint=_parameters_hint(tool)
+                    f"{tool.name}: {_conversion_problem(name, error, mask)}", hint=_parameters_hint(tool)
                 ) from None
         bound[name] = value
     return bound
@@ -97,7 +102,7 @@ def _ordered(errors: list[ValidationError]) -> list[ValidationError]:
     return sorted(errors, key=lambda error: (len(error.absolute_path), error.json_path, error.message))
 
 
-def _lines(tool: Tool, arguments: Mapping[str, Json], error: ValidationError) -> Iterator[str]:
+def _lines(tool: Tool, arguments: Mapping[str, Json], error: ValidationError, mask: Mask) -> Iterator[str]:
     if error.validator == "required" and not error.absolute_path:
         properties = tool.parameters["properties"]
         for name in tool.parameters["required"]:
@@ -110,19 +115,19 @@ def _lines(tool: Tool, arguments: Mapping[str, Json], error: ValidationError) ->
                 near = get_close_matches(str(name), known, 1)
                 yield f"unknown argument {name!r}" + (f", did you mean {near[0]!r}?" if near else "")
     else:
-        yield _value_problem(error)
+        yield _value_problem(error, mask)
 
 
-def _value_problem(error: ValidationError) -> str:
+def _value_problem(error: ValidationError, mask: Mask) -> str:
     if error.context:
         # Of the branches of an `anyOf` the one that got furthest into the value says most.
         deepest = max(error.context, key=lambda inner: len(inner.absolute_path))
         if len(deepest.absolute_path) > len(error.absolute_path):
-            return _value_problem(deepest)
+            return _value_problem(deepest, mask)
     place = _place(list(error.absolute_path))
     if error.validator in ("type", "enum", "const", "anyOf", "oneOf"):
-        return f"{place}: expected {_expected(error.schema)}, got {_shown(error.instance)}"
-    return f"{place}: {_clipped(error.message)}"
+        return f"{place}: expected {_expected(error.schema)}, got {_shown(error.instance, mask)}"
+    return f"{place}: {_clipped(mask(error.message))}"
 
 
 def _place(path: list[str | int]) -> str:
@@ -146,17 +151,18 @@ def _expected(schema: Any) -> str:
     return str(schema.get("type") or schema.get("title") or "any value")
 
 
-def _shown(value: Json) -> str:
-    return _clipped(json.dumps(value, ensure_ascii=False))
+def _shown(value: Json, mask: Mask) -> str:
+    return _clipped(mask(json.dumps(value, ensure_ascii=False)))
 
 
 def _clipped(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN * 2 else text[:_MAX_SHOWN] + "…"
 
 
-def _conversion_problem(name: str, error: ConversionError) -> str:
+def _conversion_problem(name: str, error: ConversionError, mask: Mask) -> str:
     first = error.errors(include_url=False)[0]
-    return f"{_place([name, *first['loc']])}: {first['msg']}, got {_clipped(repr(first['input']))}"
+    said, given = mask(first["msg"]), _clipped(mask(repr(first["input"])))
+    return f"{_place([name, *first['loc']])}: {said}, got {given}"
 
 
 @lru_cache(maxsize=256)

@@ -26,7 +26,9 @@ class Tool:
     ``declared`` says whether the author named the effect class. ``timeout`` is in seconds for one attempt.
     ``converters`` turn JSON into what the function's hints ask for, only where JSON itself is not that;
     ``extra_converter`` does so for what ``**kwargs`` takes. ``place`` is the function's ``file:line``,
-    ``module`` the module that made the tool. Two tools are equal only if they are the same object.
+    ``module`` the module that made the tool. ``secrets`` says whether ``secret:NAME`` in its arguments becomes
+    the value. ``unavailable`` says why it can't work here, where it can't. Two tools are
+    equal only if they are the same object.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Tool:
     extra_converter: TypeAdapter[Any] | None = field(default=None, repr=False)
     place: str = ""
     module: str = ""
+    secrets: bool = True
+    unavailable: str | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The plain function, as its author wrote it: nothing is checked, converted or repeated."""

@@ -32,6 +32,7 @@ def tool(
     aliases: Sequence[str] = (),
     version: str | None = None,
     reuse: bool = True,
+    secrets: bool = True,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -44,12 +45,14 @@ def tool(
     aliases: Sequence[str] = (),
     version: str | None = None,
     reuse: bool = True,
+    secrets: bool = True,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function; the name of the function becomes a :class:`Tool` that is called like it.
 
     ``effect`` is ``pure``, ``read``, ``write`` or ``irreversible``; undeclared, the machine must assume the
     last. ``timeout``: seconds for one attempt. ``retry``: attempts in all, or ``{"max_attempts": 3,
     "backoff": 1.0}``. ``version`` is part of what decides whether an earlier result may be reused.
+    ``secrets=False``: ``secret:NAME`` in the arguments stays as it is.
     Raises ``ConfigurationError`` naming the function, its file and line.
     """
     caller = sys._getframe(1)
@@ -81,6 +84,7 @@ def tool(
             extra_converter=shape.extra_converter,
             place=place,
             module=module,
+            secrets=bool(secrets),
         )
 
     return make if function is None else make(function)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 from app.tools.base import Tool
@@ -17,7 +16,7 @@ class NoModel(Exception):
     """No model is configured."""
 
 
-@tool(effect="read", version="llm-1")
+@tool(effect="read", version="llm-1", secrets=False)  # a model is told the name of a secret, never its value
 def llm_generate(
     prompt: str,
     machine: ToolContext,
@@ -34,6 +33,6 @@ def llm_generate(
     return machine.generate(prompt, context, response_format)
 
 
-def llm_tools(root: Path) -> list[Tool]:
-    """The toolset; it looks at no files."""
+def llm_tools() -> list[Tool]:
+    """The toolset."""
     return [llm_generate]

@@ -20,18 +20,26 @@ from types import ModuleType
 from typing import Any, Final
 
 from app.errors import ConfigurationError
+from app.tools.autoflow import NO_AUTOFLOW, AutoFlow
 from app.tools.base import Tool
 from app.tools.context import NotPerformed, ToolContext
 from app.tools.decorator import tool
-from app.tools.registry import TOOLSETS, Registry
+from app.tools.registry import TOOLSETS, Registry, ToolSettings
 
 ENTRY_POINTS: Final = "stackvm.tools"
 _GIVEN: Final = {"tool": tool, "ToolContext": ToolContext, "NotPerformed": NotPerformed}
 """What a tool file finds in its own package."""
 
 
-def load_registry(tools_path: Sequence[Path], *, tools_root: Path, entry_points: bool = True) -> Registry:
-    """Every tool there is: built-in ones for ``tools_root``, those of ``tools_path``, installed ones.
+def load_registry(
+    tools_path: Sequence[Path],
+    *,
+    tools_root: Path,
+    autoflow: AutoFlow = NO_AUTOFLOW,
+    entry_points: bool = True,
+) -> Registry:
+    """Every tool there is: built-in ones for ``tools_root`` and ``autoflow``, those of ``tools_path``, and
+    installed ones.
 
     A folder's ``*.py`` files are loaded in order of name, except those that begin with ``_`` or ``.``; a tool
     counts where it was made, not where it was imported. Raises ``ConfigurationError`` naming file, line
@@ -39,7 +47,7 @@ def load_registry(tools_path: Sequence[Path], *, tools_root: Path, entry_points:
     """
     registry = Registry()
     for make in TOOLSETS.values():
-        _add_all(registry, make(tools_root))
+        _add_all(registry, make(ToolSettings(tools_root, autoflow)))
     for folder in dict.fromkeys(path.resolve() for path in tools_path):
         _add_all(registry, _folder_tools(folder))
     if entry_points:

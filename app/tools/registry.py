@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,15 +11,26 @@ from typing import Final
 
 from app.errors import ConfigurationError, NotFound, StepError
 from app.plan.signature import ToolSignature
+from app.tools.autoflow import NO_AUTOFLOW, AutoFlow, autoflow_tools
 from app.tools.base import Tool
 from app.tools.files import file_tools
 from app.tools.llm import llm_tools
 
-TOOLSETS: Final[Mapping[str, Callable[[Path], list[Tool]]]] = {
-    "files": file_tools,
-    "llm": llm_tools,
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """What the built-in tools are made for: the folder ``TOOLS_ROOT``, and a knowledge base."""
+
+    root: Path
+    autoflow: AutoFlow = NO_AUTOFLOW
+
+
+TOOLSETS: Final[Mapping[str, Callable[[ToolSettings], list[Tool]]]] = {
+    "files": lambda settings: file_tools(settings.root),
+    "llm": lambda settings: llm_tools(),
+    "autoflow": lambda settings: autoflow_tools(settings.autoflow),
 }
-"""The built-in toolsets: each makes its tools for the folder ``TOOLS_ROOT``."""
+"""The built-in toolsets, each by what makes it."""
 
 _SUGGESTIONS: Final = 3
 

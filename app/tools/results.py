@@ -192,7 +192,7 @@ def _key(key: Any) -> str:
         return str.__str__(key.value)
     if isinstance(key, str):
         return str.__str__(key)
-    raise _UnfitError(f"holds the key {key!r:.60}, which is not text", "make every key of an object text")
+    raise _UnfitError(f"holds the key {key!r}, which is not text", "make every key of an object text")
 
 
 def _encoded_size(value: Json) -> int:

@@ -9,15 +9,16 @@ from typing import Any
 from app.db.base import Ledger
 from app.history.commits import Commit
 from app.history.snapshots import SnapshotReader
-from app.vm.caller import KEYED
+from app.vm.keys import KEYED
 from app.vm.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A step that attempted a ``write`` or ``irreversible`` call, or items of one."""
+    """A step that attempted a ``write`` or ``irreversible`` call, or items of one. ``commit`` (hex) tells of it; none
+    does where the run ended before the outcome was known."""
 
-    commit: str
+    commit: str | None
     seq_no: int
     visit: int
     tool: str
@@ -55,12 +56,13 @@ def _was_attempted(record: Mapping[str, Any], ledger: Ledger) -> bool:
     return bool(record.get("attempts", 1) > 0)
 
 
-def attempted_at(ledger: Ledger, branch: str, state: State) -> bool:
-    """Whether the step at the head of ``branch`` has begun calls whose effect may have happened."""
+def attempted_at(ledger: Ledger, branch: str, state: State) -> frozenset[str]:
+    """The tools that the step at the head of ``branch`` has called, where that may have had an effect."""
     if state.pc is None:
-        return False
+        return frozenset()
     place = (state.pc, state.visit(state.pc))
-    return any(
-        (attempt.seq_no, attempt.visit) == place and attempt.state != "not_performed"
+    return frozenset(
+        attempt.tool
         for attempt in ledger.branch_attempts(branch)
+        if (attempt.seq_no, attempt.visit) == place and attempt.state != "not_performed"
     )

@@ -10,7 +10,9 @@ from app.errors import ArgumentsInvalid
 from app.plan.model import Json, Retry
 from app.tools.arguments import bind_arguments
 from app.tools.base import Effect, Tool
-from app.tools.context import Generate
+from app.tools.context import Cancellation, Generate
+from app.tools.secrets import NO_SECRETS, Secrets
+from app.vm.origins import Origin
 
 CallState: TypeAlias = Literal["ok", "failed", "unknown"]
 """``failed``: surely without effect, or of a tool that has none. ``unknown``: it may have happened."""
@@ -20,7 +22,7 @@ ErrorKind: TypeAlias = Literal["raised", "timeout", "result", "not_performed", "
 
 MAX_RESULT_BYTES: Final = 16 * 1024 * 1024
 _ONCE: Final = Retry(max_attempts=1)
-_MAX_DELAY_SECONDS: Final = 300.0
+MAX_DELAY_SECONDS: Final = 300.0
 _MAX_DOUBLINGS: Final = 20
 
 
@@ -28,8 +30,11 @@ _MAX_DOUBLINGS: Final = 20
 class Call:
     """A call that is ready to be made. ``arguments`` are resolved JSON; nothing here is changed.
 
+    They name ``secrets``, whose values are put in for each attempt and taken out of all that it gives.
+
     ``timeout`` (seconds for one attempt) and ``retry`` are the ones that apply: the step's, else the
-    tool's; ``None`` is no timeout, and one attempt. ``item`` is the index within ``for_each``.
+    tool's; ``None`` is no timeout, and one attempt. ``item`` is the index within ``for_each``. ``generate`` is the
+    way to the model for an attempt that a cancellation may end.
     """
 
     tool: Tool
@@ -43,23 +48,30 @@ class Call:
     timeout: float | None = None
     retry: Retry | None = None
     max_result_bytes: int = MAX_RESULT_BYTES
-    generate: Generate | None = None
+    generate: Callable[[Cancellation], Generate] | None = None
+    secrets: Secrets = NO_SECRETS
 
 
 @dataclass(frozen=True, slots=True)
 class CallError:
-    """Why there is no value. ``message`` is one line of at most 2,000 characters."""
+    """Why there is no value. ``message`` is one line of at most 2,000 characters.
+
+    ``final``: the tool says that no other attempt could help. ``retry_after``: for how many seconds it asks to
+    wait before one.
+    """
 
     kind: ErrorKind
     message: str
+    final: bool = False
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a call gave: ``value`` where ``state`` is ``ok``, else ``error``.
 
-    ``attempts`` is 0 where the tool was never called. Times are epoch milliseconds: the start of the first
-    attempt and the end of the last.
+    ``attempts`` is 0 where the tool was never called; ``origin`` says where the value came from then, if it is an
+    earlier result. Times are epoch milliseconds: the start of the first attempt and the end of the last.
     """
 
     state: CallState
@@ -69,6 +81,7 @@ class Outcome:
     started_ms: int
     ended_ms: int
     model_calls: tuple[dict[str, Json], ...] = ()
+    origin: Origin | None = None
 
 
 class AttemptHooks(Protocol):
@@ -92,6 +105,8 @@ def attempt_state(effect: Effect, error: CallError | None) -> CallState:
 
 def may_repeat(effect: Effect, error: CallError) -> bool:
     """Whether another attempt could give something else, and repeats nothing that must not be repeated."""
+    if error.final:
+        return False
     if error.kind == "not_performed":
         return True
     return error.kind in ("raised", "timeout") and effect != "irreversible"
@@ -115,12 +130,15 @@ class CallProgress:
     def begin(self) -> dict[str, Json] | Outcome:
         """The function's arguments for the next attempt, or the outcome where they don't fit the tool.
 
-        They are made anew for each attempt: an earlier one may have changed its own.
+        They are made anew for each attempt: an earlier one may have changed its own, and nothing but the
+        attempt may know a secret.
         """
+        tool, secrets = self.call.tool, self.call.secrets
         try:
-            arguments = bind_arguments(self.call.tool, self.call.arguments)
+            given = secrets.resolve(self.call.arguments) if tool.secrets else self.call.arguments
+            arguments = bind_arguments(tool, given, secrets.masks.text)
         except ArgumentsInvalid as error:
-            return self.end(CallError("arguments", str(error)))
+            return self.end(CallError("arguments", secrets.masks.text(str(error))))
         if self.hooks is not None:
             self.hooks.before_attempt(self.call, self.attempts + 1)
         self.attempts += 1
@@ -149,7 +167,9 @@ class CallProgress:
         """The outcome of a call that is not to be tried again, or not at all."""
         return self.end(self.last_error or CallError("cancelled", "the run was cancelled before the call"))
 
-    def delay(self) -> float:
-        """Seconds until the next attempt, before jitter: the backoff, doubled after each attempt."""
+    def delay(self, jitter: float) -> float:
+        """Seconds until the next attempt: the backoff, doubled after each attempt, times ``jitter``; but not
+        less than what the tool asked for."""
         doubled = self.policy.backoff * 2.0 ** min(self.attempts - 1, _MAX_DOUBLINGS)
-        return min(doubled, _MAX_DELAY_SECONDS)
+        asked = self.last_error.retry_after if self.last_error is not None else 0.0
+        return max(min(doubled, MAX_DELAY_SECONDS) * jitter, asked)

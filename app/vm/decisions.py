@@ -30,7 +30,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A call whose outcome nobody knows. ``attempt`` is the number of the attempt in doubt."""
+    """A call that a person has to decide about. ``attempt`` is the number of the attempt in doubt; 0 where the
+    call has not been made on this branch."""
 
     reason: str
     place: Place
@@ -70,9 +71,9 @@ class Decisions:
                 records.append(repository.reader.record(commit.tree))
         return cls(reversed(records))
 
-    def about(self, attempt: Attempt) -> Mapping[str, Any] | None:
-        """The decision about that very attempt."""
-        return self._by_call.get((attempt.key, attempt.number))
+    def about(self, key: str, attempt: int) -> Mapping[str, Any] | None:
+        """The decision about that attempt of the call with that idempotency key; 0 stands before the first."""
+        return self._by_call.get((key, attempt))
 
 
 def in_doubt(attempts: list[Attempt]) -> Attempt | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app.plan.findings import Finding
+from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan, Step
 
 
@@ -20,12 +20,17 @@ class PlanningStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlanChecked:
-    """A round of planning is over. ``steps`` is ``None`` where the reply held no plan; it is clean without errors."""
+    """A round of planning is over. ``plan`` is ``None`` where the reply held none."""
 
     round: int
-    steps: int | None
+    plan: Plan | None
     findings: tuple[Finding, ...]
     repairs: tuple[str, ...]
+
+    @property
+    def clean_plan(self) -> Plan | None:
+        """The plan as it will run; ``None`` where there are errors."""
+        return None if has_errors(self.findings) else self.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ class TokenSaid:
     seq_no: int | None
     item: int | None
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRetried:
+    """A model is asked again in ``wait_seconds``: what it said here so far is void.
+
+    ``kind`` and ``message`` are those of the ``ModelError`` that was in the way. ``seq_no`` is ``None`` for a plan.
+    """
+
+    seq_no: int | None
+    item: int | None
+    kind: str
+    message: str
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UsageGrew:
+    """What all model calls of the run add up to by now: as ``usage`` in ``state.json``."""
+
+    usage: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +145,8 @@ Event: TypeAlias = (
     | ItemDone
     | ToolSaid
     | TokenSaid
+    | ModelRetried
+    | UsageGrew
     | StepCommitted
     | RunStopped
     | RevisionStarted
@@ -126,4 +154,5 @@ Event: TypeAlias = (
     | NotRevised
 )
 Listener: TypeAlias = Callable[[Event], None]
-"""Called in the machine's thread, ``ToolSaid`` in the tool's; it must return at once and never raise."""
+"""Called in the machine's thread, or in a tool's (``ToolSaid``, ``TokenSaid``, ``ModelRetried``); it must return at
+once and never raise."""

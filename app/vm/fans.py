@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 
-from app.history.canonical import RECORD_DEPTH, canonical
 from app.tools.base import Tool
-from app.vm.caller import Answer, Caller, Request, inputs_hash
+from app.vm.caller import Answer, Caller, Request
 from app.vm.calls import Outcome
 from app.vm.effects import FanNeeded
 from app.vm.kept import load_outcome
+from app.vm.keys import input_digests, value_digest
 from app.vm.records import Record, fan_record
 from app.vm.work import Work, request_of
 
@@ -26,7 +26,6 @@ class Fan(Work):
         self.effect: FanNeeded = effect
         self.tool = tool
         self._on_done = on_done
-        self._shared_hash: str | None = None
         self._outcomes: dict[int, Outcome] = {}
         self._first_error = effect.count
         self._next = 0
@@ -81,12 +80,23 @@ class Fan(Work):
         """Also an error of which nobody knows what came of it, where the call must not be made twice."""
         return outcome.error is None or (outcome.state == "unknown" and self.tool.effect == "irreversible")
 
-    def hash_of(self, item: int | None) -> str:
+    @cached_property
+    def _shared_digests(self) -> dict[str, str]:
         # The shared inputs, which may be large, are hashed once.
-        if self._shared_hash is None:
-            self._shared_hash = inputs_hash(self.tool, self.effect.shared)
-        own = {name: column[item] for name, column in self.effect.columns.items() if item is not None}
-        return sha256(canonical([self._shared_hash, own], RECORD_DEPTH)).hexdigest()
+        return input_digests(self.effect.shared)
+
+    def digests_of(self, item: int | None) -> dict[str, str]:
+        assert item is not None
+        own = {name: value_digest(column[item]) for name, column in self.effect.columns.items()}
+        return {**self._shared_digests, **own}
+
+    def calls(self) -> Iterator[tuple[int | None, bool]]:
+        items = (item for item in range(self.effect.count) if item not in self.effect.broken)
+        return ((item, item in self._outcomes) for item in items)
+
+    def settle(self, item: int | None, answer: Answer) -> None:
+        assert item is not None
+        self._add(item, answer.outcome)
 
     def record(self) -> Record:
         wanted = self.effect.count

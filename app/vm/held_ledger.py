@@ -39,6 +39,10 @@ class HeldLedger:
         with self._interrupts.held():
             return self._ledger.effects(branch, seq_no, visit)
 
+    def branch_effects(self, branch: str) -> list[FinishedEffect]:
+        with self._interrupts.held():
+            return self._ledger.branch_effects(branch)
+
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
         with self._interrupts.held():
             return self._ledger.effect_places(branch)

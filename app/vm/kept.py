@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 from app.db.base import FinishedEffect, Ledger
+from app.tools.base import Tool
 from app.vm.calls import CallError, Outcome
+from app.vm.keys import reads_outside
 
 _DROPPED_AT_ONCE: Final = 256
 
@@ -60,15 +62,18 @@ class KeptOutcomes:
         self._committed = []
 
 
-def dump_outcome(outcome: Outcome) -> bytes:
-    """An outcome as bytes for the effects table."""
+def dump_outcome(outcome: Outcome, tool: Tool, outputs: Sequence[str]) -> bytes:
+    """An outcome as bytes for the effects table, with what it takes to find it as an earlier answer."""
     fields = {
         "value": outcome.value,
         "error": outcome.error.message if outcome.error is not None else None,
         "attempts": outcome.attempts,
         "started_ms": outcome.started_ms,
         "ended_ms": outcome.ended_ms,
+        "reads": reads_outside(tool.name, tool.effect),
     }
+    if outputs:
+        fields["outputs"] = list(outputs)
     if outcome.model_calls:
         fields["model_calls"] = outcome.model_calls
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from threading import TIMEOUT_MAX, Timer
 from time import monotonic
+from typing import Final
 
 from app.errors import ModelError
 from app.plan.model import Json
-from app.vm.caller import Caller, MustWait, Tools
-from app.vm.decisions import Waiting
+from app.tools.context import Cancelled
+from app.vm.caller import Caller, CutShort, MustWait, Tools
+from app.vm.decisions import Place, Waiting
 from app.vm.effects import Effect, JudgementNeeded, Outcome
-from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarted
+from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarted, UsageGrew
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
@@ -22,6 +25,9 @@ from app.vm.state import FAILED, RUNNING, WAITING, Transition
 from app.vm.thinking import Thinker
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
+
+_SLACK_SECONDS: Final = 0.01
+"""So that the clock agrees that the time is over when the timer says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Machine:
     ) -> None:
         self._scribe = scribe
         self._interpreter = interpreter
+        self._caller = caller
         self._interrupts = interrupts
         self._listener = listener
         self._thinker = thinker
@@ -62,7 +69,7 @@ class Machine:
             caller=caller,
             interrupts=interrupts,
             tell=self._tell,
-            has_time=lambda: self._worked() < scribe.limits.get("seconds", inf),
+            has_time=lambda: self._seconds() < scribe.limits.get("seconds", inf),
             width=width,
         )
 
@@ -75,6 +82,7 @@ class Machine:
         state = self._scribe.state
         if state.status == FAILED:
             state.status = RUNNING  # the failed step is tried again
+        timer = self._start_timer()
         try:
             waiting = self._run_steps()
             self._scribe.journal.flush()
@@ -84,6 +92,8 @@ class Machine:
             if isinstance(error, KeyboardInterrupt):
                 self._scribe.journal.flush()
             raise
+        finally:
+            timer.cancel()
         head = self._scribe.journal.head
         assert head is not None
         return RunResult(WAITING if waiting else state.status, head, waiting)
@@ -92,12 +102,14 @@ class Machine:
         """Until the run ends, or gives what it waits for."""
         try:
             while self._scribe.state.status == RUNNING:
-                if self._stopped_by_limit():
+                if self._stopped_by_limit(self._seconds()):
                     break
                 self._interrupts.check()
                 self._step()
         except MustWait as wait:
             return wait.waiting
+        except CutShort:
+            self._stopped_by_limit(max(self._seconds(), self._scribe.limits.get("seconds", 0)))
         return None
 
     def _step(self) -> None:
@@ -112,6 +124,8 @@ class Machine:
             record = self._perform(request)
             transition = self._interpreter.finish(state, request, recorded_outcome(record))
         oid, made = scribe.step(self._interpreter, transition, record)
+        if not made.failed and not isinstance(request, Transition):
+            self._caller.committed(record, oid, request)
         self._scheduler.committed(made)
         if not isinstance(request, Transition) and self._must_flush(record):
             scribe.journal.flush()
@@ -121,7 +135,9 @@ class Machine:
     def _must_flush(self, record: Record) -> bool:
         """Whether the effect that was committed is at risk until then. Reads side by side are flushed together."""
         effect = record.get("effect")
-        return effect != "pure" and not (effect == "read" and self._scheduler.is_flushing)
+        if effect == "pure" or "from_commit" in record:
+            return False  # made again, or found again, it is the same
+        return not (effect == "read" and self._scheduler.is_flushing)
 
     def _perform(self, effect: Effect) -> Record:
         """Get the effect done; gives its record. Raises ``MustWait``."""
@@ -133,28 +149,42 @@ class Machine:
 
     def _judge(self, effect: JudgementNeeded) -> Record:
         """Ask the model about a condition."""
+        earlier = self._caller.earlier_judgement(effect)
+        if earlier is not None:
+            return judgement_record(effect, Outcome(earlier.value), origin=earlier.origin)
         if self._thinker is None:
             return judgement_record(effect, Outcome(error=NO_MODEL))
         try:
             with self._interrupts.awaiting():
-                thought = self._thinker.judge(effect.prompt, effect.context)
+                watch = self._caller.watch(Place(effect.seq_no, effect.visit))
+                thought = self._thinker.judge(effect.prompt, effect.context, watch)
+        except Cancelled:
+            raise CutShort from None
         except ModelError as error:
             calls = [call.to_json() for call in error.calls]
             return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
         return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
 
-    def _stopped_by_limit(self) -> bool:
+    def _start_timer(self) -> Timer:
+        """What tells the calls under way to end when the run's time is over; those that heed it do."""
+        seconds = self._scribe.limits.get("seconds", TIMEOUT_MAX) - self._seconds() + _SLACK_SECONDS
+        timer = Timer(min(max(seconds, 0.0), TIMEOUT_MAX), self._caller.performer.cancellation.request)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _seconds(self) -> float:
+        """For how long the run has worked, earlier processes included."""
+        return self._worked_before + monotonic() - self._started
+
+    def _stopped_by_limit(self, seconds: float) -> bool:
         scribe = self._scribe
-        record = limit_reached(scribe.limits, scribe.state, self._worked())
+        record = limit_reached(scribe.limits, scribe.state, seconds)
         if record is None:
             return False
         scribe.stop(record)
         self._tell(RunStopped(record["message"]))
         return True
-
-    def _worked(self) -> float:
-        """For how many seconds the run has worked, earlier processes included."""
-        return self._worked_before + monotonic() - self._started
 
     def _tell(self, event: Event) -> None:
         if self._listener is not None:
@@ -167,3 +197,5 @@ class Machine:
         kind = "failure" if made.failed else "step"
         values: dict[str, Json] = dict(made.variables)
         self._tell(StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error))
+        if record.get("model_calls"):
+            self._tell(UsageGrew(self._scribe.state.usage))

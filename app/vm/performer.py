@@ -146,4 +146,4 @@ class Performer:
             raise
 
     def _pause(self, progress: CallProgress) -> float:
-        return progress.delay() * self._jitter()
+        return progress.delay(self._jitter())

@@ -12,6 +12,7 @@ from app.plan.model import Json, Step
 from app.tools.base import Tool
 from app.vm.calls import Outcome as Performed
 from app.vm.effects import CallNeeded, Effect, FanNeeded, FanOutcome, JudgementNeeded, Outcome
+from app.vm.origins import Origin, answered_by, origin_spans
 
 Record = dict[str, Any]
 
@@ -36,7 +37,9 @@ def call_record(
         record["value"] = performed.value
     else:
         record["error"] = performed.error.message
-    if tool is not None and tool.effect != "pure":
+    if performed.origin is not None:
+        record |= performed.origin.fields() | answered_by([performed.origin])
+    elif tool is not None and tool.effect != "pure":
         record["started_ms"], record["ended_ms"] = performed.started_ms, performed.ended_ms
         if performed.attempts != 1:
             record["attempts"] = performed.attempts
@@ -62,11 +65,20 @@ def fan_record(effect: FanNeeded, tool: Tool | None, items: Sequence[Performed])
     model_calls = [call for item in items for call in item.model_calls]
     if model_calls:
         record["model_calls"] = model_calls
-    if tool is not None and tool.effect != "pure" and items:
-        record["calls"] = [[item.attempts, item.started_ms, item.ended_ms] for item in items]
-        record["started_ms"] = min(item.started_ms for item in items)
-        record["ended_ms"] = max(item.ended_ms for item in items)
+    origins = [item.origin for item in items]
+    spans = origin_spans(origins)
+    if spans:
+        record |= {"origins": spans, **answered_by(origins)}
+    made = [item for item in items if item.origin is None]
+    if tool is not None and tool.effect != "pure" and made:
+        record["calls"] = [_times(item) for item in items]
+        record["started_ms"] = min(item.started_ms for item in made)
+        record["ended_ms"] = max(item.ended_ms for item in made)
     return record
+
+
+def _times(item: Performed) -> list[int]:
+    return [0, 0, 0] if item.origin is not None else [item.attempts, item.started_ms, item.ended_ms]
 
 
 def _of_tool(effect: CallNeeded | FanNeeded, tool: Tool | None) -> Record:
@@ -78,7 +90,10 @@ def _of_tool(effect: CallNeeded | FanNeeded, tool: Tool | None) -> Record:
 
 
 def judgement_record(
-    effect: JudgementNeeded, outcome: Outcome, model_calls: Sequence[dict[str, Json]] = ()
+    effect: JudgementNeeded,
+    outcome: Outcome,
+    model_calls: Sequence[dict[str, Json]] = (),
+    origin: Origin | None = None,
 ) -> Record:
     """A condition that a model judges. Its time is that of the calls."""
     inputs = {"condition_prompt": effect.prompt, "context": effect.context}
@@ -87,6 +102,8 @@ def judgement_record(
         record["value"] = outcome.value
     else:
         record["error"] = outcome.error
+    if origin is not None:
+        record |= origin.fields() | answered_by([origin])
     if model_calls:
         record["model_calls"] = list(model_calls)
         record["started_ms"] = min(call["started_ms"] for call in model_calls)

@@ -86,6 +86,8 @@ class Replay:
             adopt(plan, record, author=author)
         elif kind == "decision":
             scribe.decide(record, author=author)
+        elif kind == "edit":
+            scribe.edit(record.pop("variables"), record, author=author)
         elif kind == "stop":
             scribe.stop(record)
         elif kind in ("step", "failure"):

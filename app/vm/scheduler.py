@@ -17,7 +17,7 @@ from app.errors import StepError
 from app.plan.model import Calling, Step
 from app.tools.base import Tool
 from app.tools.llm import MODEL_TOOLS
-from app.vm.caller import KEYED, Answer, Caller, Request, Tools
+from app.vm.caller import Answer, Caller, Request, Tools
 from app.vm.calls import Outcome
 from app.vm.effects import CallNeeded, FanNeeded
 from app.vm.events import Event, ItemDone, StepStarted
@@ -26,11 +26,13 @@ from app.vm.forks import same_json
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.kept import KeptOutcomes
+from app.vm.keys import KEYED
 from app.vm.lookahead import Lookahead, Ready
 from app.vm.records import Record, call_record, fan_record, recorded_outcome
 from app.vm.scribe import Scribe
 from app.vm.state import COMPLETED, State, Transition
 from app.vm.stretches import Role, Stretches
+from app.vm.taken import TakenAnswers
 from app.vm.work import SingleCall, Work
 
 WIDTH: Final = 8
@@ -80,6 +82,7 @@ class Scheduler:
         self._round = caller.performer.open_round()
         self._ahead: Lookahead | None = None
         self._planned: dict[int, _Planned] = {}
+        self._taken = TakenAnswers(caller)
         self._open: list[int] = []
         """Positions of steps that have calls to make."""
         self._arrived: list[tuple[_Planned, int | None, Outcome]] = []
@@ -108,6 +111,7 @@ class Scheduler:
         ahead = self._ahead
         if ahead is None:
             return
+        self._taken.committed(ahead.head)
         planned = self._planned.pop(ahead.head, None)
         if planned is not None and not (made.failed and isinstance(planned.work, Fan)):
             # What a call gave that did not do is not kept for the next try; good items are.
@@ -172,6 +176,8 @@ class Scheduler:
     def _look_ahead(self, seq_no: int) -> Lookahead:
         scribe, limits = self._scribe, self._scribe.limits
         stretch = self._stretches.at(seq_no)
+        if self._taken.in_program_order:
+            stretch = stretch.in_program_order()
         steps_left = limits.get("steps", scribe.state.steps + len(stretch.steps)) - scribe.state.steps
         return Lookahead(stretch, scribe.state, partial(scribe.begin, self._interpreter), steps_left)
 
@@ -194,6 +200,7 @@ class Scheduler:
             work = SingleCall(effect, tool)
         planned = self._planned[position] = _Planned(position, step, work)
         work.take_kept(self._kept.of_step(effect.seq_no, effect.visit))
+        self._taken.take(position, work)
         if work.is_done:
             self._finish(planned)
         else:
@@ -238,7 +245,10 @@ class Scheduler:
             if ready is None:
                 return None
             ahead.take()
-            self._plan(ready.position, ready.effect, self._tools.find(ready.effect.tool_name))
+            tool = self._tools.find(ready.effect.tool_name)
+            unresolved = ahead.unresolved_calls(ready.position)
+            if not self._taken.leaves(ready.position, tool, unresolved):
+                self._plan(ready.position, ready.effect, tool)
 
     def _has_more(self, position: int) -> bool:
         planned = self._planned.get(position)
@@ -264,11 +274,16 @@ class Scheduler:
         self._round.start(call, hooks, partial(self._arrive, planned, request))
 
     def _arrive(self, planned: _Planned, request: Request, performed: Outcome) -> None:
+        if self._caller.was_cut_short(performed) and not self._is_at_head(planned):
+            return  # the run's time is over: it will not come here
         answer = self._caller.answered(request, performed)
         self._arrived.append((planned, request.place.item, answer.outcome))
         if request.tool.effect != "pure":
             self._arrived_at = self._arrived_at or monotonic()
         self._take(planned, request, answer)
+
+    def _is_at_head(self, planned: _Planned) -> bool:
+        return self._ahead is not None and self._planned.get(self._ahead.head) is planned
 
     def _take(self, planned: _Planned, request: Request, answer: Answer) -> None:
         planned.work.take(request.place.item, answer)
@@ -336,6 +351,7 @@ class Scheduler:
     def _leave_stretch(self) -> None:
         self._ahead = None
         self._planned.clear()
+        self._taken.clear()
         self._open.clear()
 
     def _tell_started(self, effect: CallNeeded | FanNeeded) -> Step:

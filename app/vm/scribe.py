@@ -90,6 +90,16 @@ class Scribe:
         state.worked_ms = record.get("worked_ms", state.worked_ms)
         return self._commit("revision", f"revision: {_count_steps(plan)}", record, author=author)
 
+    def edit(self, variables: Mapping[str, Json], record: Record, *, author: str | None) -> bytes:
+        """A person sets variables; the run goes on from here. Raises ``InvalidValue``; nothing is changed then."""
+        state = self.state
+        self._writer.set_variables(variables)
+        state.variables.update(variables)
+        if state.pc is not None:
+            state.status, state.error = RUNNING, None
+        subject = f"edit: {', '.join(sorted(variables))}"
+        return self._commit("edit", subject, {**record, "variables": dict(variables)}, author=author)
+
     def begin(self, interpreter: Interpreter, state: State | None = None) -> Transition | Effect:
         """Start the next step, or that of a ``state`` to come. Inputs that no record could hold are its error."""
         state = state or self.state

@@ -10,7 +10,7 @@ Places in a stretch are positions, from 0. A variable's *source* is the last wri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -65,6 +65,11 @@ class Stretch:
     next_call: Sequence[int]
     order: Sequence[int]
     rank: Mapping[int, int]
+
+    def in_program_order(self) -> Stretch:
+        """The same, nothing being more urgent than what stands before it."""
+        order = sorted(self.order)
+        return replace(self, order=order, rank={position: place for place, position in enumerate(order)})
 
 
 class Stretches:

@@ -6,7 +6,7 @@ Whoever makes the calls asks for the ``following`` one while there are more, and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from app.db.base import NO_ITEM, FinishedEffect
 from app.errors import InvalidValue
@@ -17,6 +17,7 @@ from app.vm.calls import Outcome
 from app.vm.decisions import Place
 from app.vm.effects import CallNeeded, FanNeeded
 from app.vm.kept import dump_outcome, load_outcome
+from app.vm.keys import CallKey, call_key, input_digests
 from app.vm.records import Record, call_record
 
 
@@ -47,8 +48,25 @@ class Work(ABC):
         """Outcomes that an earlier run left behind, item → (inputs hash, outcome): those of the same inputs count."""
 
     @abstractmethod
+    def calls(self) -> Iterator[tuple[int | None, bool]]:
+        """Every call in order, and whether it has an answer. Items that can't be asked are left out."""
+
+    @abstractmethod
+    def settle(self, item: int | None, answer: Answer) -> None:
+        """An answer that needs no call."""
+
+    @abstractmethod
+    def digests_of(self, item: int | None) -> dict[str, str]:
+        """The digests of a call's inputs. Raises ``InvalidValue`` where no record can hold them."""
+
     def hash_of(self, item: int | None) -> str:
-        """What a call asks. Raises ``InvalidValue`` where no record can hold it."""
+        """What a call asks. Raises as :meth:`digests_of`."""
+        return inputs_hash(self.tool, self.digests_of(item))
+
+    def key_of(self, item: int | None, written: bytes) -> CallKey:
+        """The same with ``written``, what was written before: what an earlier answer is found by."""
+        tool = self.tool
+        return call_key(tool.name, tool.version, tool.effect, self.digests_of(item), written)
 
     @abstractmethod
     def record(self) -> Record:
@@ -60,14 +78,14 @@ class Work(ABC):
 
     def to_keep(self, item: int | None, outcome: Outcome) -> FinishedEffect | None:
         """What is worth keeping until the commit: not what a ``pure`` call gave, which costs nothing to get again."""
-        if self.tool.effect == "pure" or not self._is_worth_keeping(outcome):
+        if self.tool.effect == "pure" or outcome.origin is not None or not self._is_worth_keeping(outcome):
             return None
         try:
             asked = self.hash_of(item)
         except InvalidValue:
             return None  # its commit will say so
         where = (self.effect.seq_no, self.effect.visit, NO_ITEM if item is None else item)
-        return FinishedEffect(*where, asked, dump_outcome(outcome))
+        return FinishedEffect(*where, asked, dump_outcome(outcome, self.tool, self.effect.outputs))
 
 
 def request_of(
@@ -108,8 +126,14 @@ class SingleCall(Work):
         if row is not None and row[0] == self.hash_of(None):
             self.take(None, Answer(load_outcome(row[1])))
 
-    def hash_of(self, item: int | None) -> str:
-        return inputs_hash(self.tool, self.effect.inputs)
+    def digests_of(self, item: int | None) -> dict[str, str]:
+        return input_digests(self.effect.inputs)
+
+    def calls(self) -> Iterator[tuple[int | None, bool]]:
+        yield None, self._answer is not None
+
+    def settle(self, item: int | None, answer: Answer) -> None:
+        self.take(item, answer)
 
     def record(self) -> Record:
         assert self._answer is not None

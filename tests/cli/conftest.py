@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # The helpers are no package, and may be asked for before anything beside them was collected.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+TESTS = Path(__file__).parent.parent
+sys.path[:0] = [str(TESTS / "cli"), str(TESTS), str(TESTS / "llm")]
 
 from command_line import TOOLS, CommandLine  # noqa: E402
 from databases import create_schema  # noqa: E402
+from fake_openai import FakeOpenAI  # noqa: E402
+from fake_server import running  # noqa: E402
 
-from app.config import Settings  # noqa: E402
+from app.config import SECRET_PREFIX, Settings  # noqa: E402
 from app.db.session import open_database  # noqa: E402
 
 
@@ -30,8 +35,10 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def bare_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with tools and files, but no database."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    names = {name.upper() for name in Settings.model_fields}
+    for name in list(os.environ):
+        if name.upper() in names or name.upper().startswith(SECRET_PREFIX):
+            monkeypatch.delenv(name)
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "demo.py").write_text(TOOLS)
     (tmp_path / "poem.txt").write_text("roses\nviolets\n")
@@ -47,3 +54,17 @@ def cli(bare_folder: Path, empty_database: bytes) -> CommandLine:
     commands.database.parent.mkdir()
     commands.database.write_bytes(empty_database)
     return commands
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
+    """A server of the configured model, which says what the test has it say."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with running(FakeOpenAI()) as fake:
+        monkeypatch.setenv("LLM_PROVIDER", "openai")
+        monkeypatch.setenv("LLM_MODEL", "m")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-key-0123456789")
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{fake.url}/v1")
+        yield fake

@@ -27,8 +27,9 @@ def test_a_fork_is_a_branch_that_can_be_run(cli: CommandLine, task: str) -> None
     listed = {each["branch"]: each for each in cli.json("branches", task)}
     assert set(listed) == {"again", "main"}
     assert listed["again"]["current"]
-    # Nothing came from outside but a pure call: the same commits.
-    assert listed["again"]["commit"] == listed["main"]["commit"]
+    again, main = (cli.json("log", task, "--branch", each, "--records") for each in ("again", "main"))
+    # The call was not made again: its result is that of the other branch, which says so.
+    assert [entry["record"].get("from_commit") for entry in again[:2]] == [None, main[1]["commit"]]
 
 
 def test_fork_says_how_to_go_on(cli: CommandLine, task: str) -> None:
@@ -109,7 +110,7 @@ def test_a_replay_that_differs_is_a_failure(
     cli: CommandLine, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if another version of the interpreter called its steps by other names.
-    monkeypatch.setattr("app.vm.scribe._step_subject", lambda seq_no, transition: "another subject")
+    monkeypatch.setattr("app.vm.scribe.step_subject", lambda seq_no, transition: "another subject")
     document = cli.json("replay", task, code=1)
     assert document["identical"] is False
     assert document["commits"] == 2

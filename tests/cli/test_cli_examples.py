@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import PROJECT, CommandLine
+from command_line import PROJECT, CommandLine, assign
+from fake_openai import FakeOpenAI
 
 EXAMPLES = PROJECT / "examples"
 
@@ -139,3 +142,49 @@ def test_two_faults_then_a_failure_then_a_revision(
     assert kinds == ["goal", "plan", "step", "revision", "step", "step"]
     rounds = next(entry["record"]["rounds"] for entry in records if entry["kind"] == "plan")
     assert [[finding["code"] for finding in each["findings"]] for each in rounds] == [["P007", "P005"], []]
+
+
+@pytest.fixture
+def make_run(checkout: CommandLine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command of `make run`, its environment set."""
+    shutil.copytree(EXAMPLES, checkout.folder / "examples")
+    told = subprocess.run(
+        ["make", "--dry-run", "run"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    line = told.stdout.replace("\\\n", "").rpartition("SCRIPTED_REPLIES=")[2]
+    replies, program, *arguments = shlex.split(line)
+    assert program.endswith("/stackvm")
+    monkeypatch.setenv("SCRIPTED_REPLIES", replies)
+    return arguments
+
+
+def test_make_run_answers_without_a_model_and_says_that_nobody_was_asked(
+    checkout: CommandLine, make_run: list[str]
+) -> None:
+    result = checkout.run(*make_run)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == longest_modules(PROJECT) + "\n"
+    lines = result.stderr.splitlines()
+    assert lines[1] == "planning  scripted: replies are read from a file, no model is asked"
+    assert lines[-2].startswith("scripted: ")
+    assert "LLM_PROVIDER, LLM_MODEL" in lines[-1]
+    assert "docs/models.md" in lines[-1]
+    assert checkout.json(*make_run)["scripted"] is True
+
+
+def test_make_run_asks_the_model_that_is_configured(
+    checkout: CommandLine, make_run: list[str], server: FakeOpenAI
+) -> None:
+    server.says(json.dumps([{"seq_no": 1, **assign(final_answer="asked")}]))
+    result = checkout.run(*make_run)
+    assert result.stdout == "asked\n"
+    assert "scripted" not in result.stderr
+    server.says(json.dumps([{"seq_no": 1, **assign(final_answer="asked")}]))
+    assert "scripted" not in checkout.json(*make_run)
+
+
+def test_a_task_whose_plan_is_given_is_not_called_scripted(
+    checkout: CommandLine, make_run: list[str]
+) -> None:
+    plan = str(EXAMPLES / "longest_modules.json")
+    assert "scripted" not in checkout.run("execute", "--goal", "g", "--plan", plan).stderr

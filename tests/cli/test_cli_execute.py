@@ -47,6 +47,7 @@ def test_json_is_the_report_of_the_run(cli: CommandLine) -> None:
     report = cli.execute(assign(final_answer=[1, "two"]))
     assert list(report) == [
         "task_id", "branch", "head", "status", "final_answer", "steps", "usage", "error", "waiting",
+            "revisions",
     ]  # fmt: skip
     assert report["status"] == "completed"
     assert report["final_answer"] == [1, "two"]

@@ -129,7 +129,8 @@ def test_log_of_a_branch_is_cut_and_has_records(cli: CommandLine, task: str) -> 
 
 def test_diff_has_plan_and_state(cli: CommandLine, task: str) -> None:
     document = cli.json("diff", task, "main~3")
-    assert set(document) == {"from", "to", "plan", "state", "text"}
+    assert set(document) == {"from", "to", "plan", "state", "text", "runs"}
+    assert document["runs"] is None  # one came before the other: they are one run
     assert all(step["kind"] == "unchanged" for step in document["plan"]["steps"])
     changes = {each["name"]: each["change"] for each in document["state"]["variables"]}
     assert changes == {"error": "added", "final_answer": "added", "nothing": "added"}

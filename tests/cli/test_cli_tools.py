@@ -133,10 +133,13 @@ def test_verify_needs_no_database(bare_folder: Path) -> None:
 def test_the_doctor_finds_nothing(cli: CommandLine) -> None:
     checks = cli.json("doctor")
     assert [check["name"] for check in checks] == [
-        "settings", "VAR_DIR", "TOOLS_ROOT", "database", "migrations", "tools",
+        "settings", "VAR_DIR", "TOOLS_ROOT", "database", "migrations", "tools", "models",
     ]  # fmt: skip
     assert all(check["ok"] for check in checks)
-    assert all(line.startswith("✓ ") for line in cli.ok("doctor").splitlines())
+    *lines, models, advice = cli.ok("doctor").splitlines()
+    assert all(line.startswith("✓ ") for line in lines)
+    assert models == "✓ models      none is configured"
+    assert "LLM_PROVIDER" in advice
 
 
 def test_the_doctor_says_what_to_do(bare_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

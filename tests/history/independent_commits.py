@@ -118,9 +118,11 @@ def possible_lines(
     kind = record["kind"]
     if kind == "goal":
         return [f"goal: {goal['goal']}"]
-    if kind == "plan":
+    if kind in ("plan", "revision"):
         count = len(plan["steps"])
-        return [f"plan: {count} step{'s' * (count != 1)}"]
+        return [f"{kind}: {count} step{'s' * (count != 1)}"]
+    if kind == "edit":
+        return [f"edit: {', '.join(sorted(record['variables']))}"]
     if kind == "stop":
         return [f"stop: {record['message']}"]
     if kind == "decision":

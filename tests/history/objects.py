@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
+from app.history.canonical import parse_canonical
 from app.history.trees import Entry, ObjectSink, parse_tree
 
 
@@ -22,8 +25,8 @@ class ReadableSink(ObjectSink):
     def read_tree(self, oid: bytes) -> list[Entry]:
         return parse_tree(self.objects[oid])
 
-    def read_blob(self, oid: bytes) -> bytes:
-        return self.objects[oid]
+    def read_json(self, oid: bytes) -> Any:
+        return parse_canonical(self.objects[oid])
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -17,7 +17,7 @@ from app.history.values import LONG_ABOVE, load_value, store_value
 
 def load(sink: ReadableSink, is_tree: bool, oid: bytes) -> Any:
     suffix = ".d" if is_tree else ".json"
-    return load_value(Entry("x" + suffix, is_tree, oid), sink.read_tree, sink.read_blob)
+    return load_value(Entry("x" + suffix, is_tree, oid), sink.read_tree, sink.read_json)
 
 
 @given(values)

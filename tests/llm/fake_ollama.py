@@ -31,6 +31,11 @@ class FakeOllama(FakeServer):
 
         self.answers.append(answer)
 
+    def lists(self, *names: str) -> None:
+        """The models there are."""
+        models = [{"model": name, "size": 1} for name in names]
+        self.answers.append(Answer(pieces=[json.dumps({"models": models})]))
+
     def breaks_off(self) -> None:
         """A stream that ends in the middle of a line."""
         self.answers.append(Answer(pieces=[line("half a"), '{"model": "m-1", "mess'], cut=True))

@@ -60,6 +60,11 @@ class FakeOpenAI(FakeServer):
             pieces.append(_event({**_CHUNK, "choices": [], "usage": _usage(usage)}))
         return Answer(pieces=[*pieces, "data: [DONE]\n\n"], headers=EVENTS)
 
+    def lists(self, *names: str) -> None:
+        """The models there are."""
+        models = [{"id": name, "object": "model", "created": 1, "owned_by": "us"} for name in names]
+        self.answers.append(Answer(pieces=[json.dumps({"object": "list", "data": models})]))
+
     def breaks_off(self) -> None:
         """A stream that ends in the middle of a text, in the middle of the protocol."""
         self.answers.append(Answer(pieces=[chunk({"content": "half a"})], headers=EVENTS, cut=True))

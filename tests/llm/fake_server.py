@@ -13,13 +13,14 @@ from typing import Any
 
 @dataclass
 class Answer:
-    """One canned HTTP answer. ``pieces`` are sent one after the other, flushed, with ``pause`` seconds between.
+    """One canned HTTP answer. ``pieces`` are sent one after the other, flushed, with ``pause`` seconds between; an
+    event among them is waited for.
 
     ``cut`` ends the connection without the end of the chunked body; ``wait`` is silence before the status line.
     """
 
     status: int = 200
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[str | threading.Event] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     wait: float = 0.0
     pause: float = 0.0
@@ -53,6 +54,10 @@ class FakeServer:
                 answer = outer.answers.pop(0)
                 outer.send(self, answer(body) if callable(answer) else answer)
 
+            def do_GET(self) -> None:
+                outer.asked.append(Asked(self.path, {k.lower(): v for k, v in self.headers.items()}, {}))
+                outer.send(self, outer.answers.pop(0))
+
             def log_message(self, *args: Any) -> None:
                 """Nothing on the terminal."""
 
@@ -75,6 +80,10 @@ class FakeServer:
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
         for piece in answer.pieces:
+            if isinstance(piece, threading.Event):
+                while not piece.wait(0.02) and not self.stop.is_set():
+                    pass
+                continue
             data = piece.encode()
             handler.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             handler.wfile.flush()

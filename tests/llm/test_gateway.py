@@ -11,9 +11,9 @@ from fake_openai import FakeOpenAI
 from providers import Served, asking, judging
 
 from app.errors import ModelError
-from app.llm.base import CallFailed, ModelReply, ModelRequest, OnToken, UnusableReply
+from app.llm.base import CallFailed, ModelReply, ModelRequest, OnToken, Retry, UnusableReply, Watch
 from app.llm.budget import Budget, Limits
-from app.llm.gateway import LONGEST_WAIT, MAX_ATTEMPTS, Gateway, Retry
+from app.llm.gateway import LONGEST_WAIT, MAX_ATTEMPTS, Gateway
 from app.llm.modes import ModeMemory
 from app.llm.openai import OpenAIModel
 from app.llm.prices import Prices
@@ -160,20 +160,19 @@ class TestRetries:
 
 class TestCancellation:
     def test_a_call_is_not_begun_when_it_should_stop(self) -> None:
-        gateway, model, _ = gateway_to(reply())
         cancellation = Cancellation()
+        gateway, model, _ = gateway_to(reply(), cancellation=cancellation)
         cancellation.request()
         with pytest.raises(Cancelled):
-            gateway.ask(asking(), cancellation=cancellation)
+            gateway.ask(asking())
         assert model.asked == []
 
     def test_a_wait_ends_when_asked(self) -> None:
         cancellation = Cancellation()
-        gateway, model, _ = gateway_to(
-            ModelError("rate_limit", "later", retry_after=60), on_retry=lambda retry: cancellation.request()
-        )
+        gateway, model, _ = gateway_to(ModelError("rate_limit", "later", retry_after=60))
+        watch = Watch(on_retry=lambda retry: cancellation.request(), cancellation=cancellation)
         with pytest.raises(Cancelled):
-            gateway.ask(asking(), cancellation=cancellation)
+            gateway.followed_by(watch).ask(asking())
         assert len(model.asked) == 1
 
     def test_a_wait_is_one_that_can_be_ended(self) -> None:
@@ -184,8 +183,9 @@ class TestCancellation:
                 waited.append(seconds)
                 return False
 
-        gateway, _, clock = gateway_to(ModelError("rate_limit", "later", retry_after=60), reply())
-        gateway.ask(asking(), cancellation=Watched())
+        limited = ModelError("rate_limit", "later", retry_after=60)
+        gateway, _, clock = gateway_to(limited, reply(), cancellation=Watched())
+        gateway.ask(asking())
         assert (waited, clock.slept) == ([60], [])
 
     def test_a_stream_ends_between_two_tokens(self, served: Served) -> None:
@@ -198,7 +198,7 @@ class TestCancellation:
 
         served.says("one two three four five")
         with pytest.raises(Cancelled):
-            Gateway(served.model).ask(asking(), hear, cancellation)
+            Gateway(served.model, cancellation=cancellation).ask(asking(), hear)
         assert len(heard) == 1
 
 

@@ -35,6 +35,15 @@ def test_without_a_provider_there_is_no_model() -> None:
     assert open_models(settings()) is None
 
 
+def test_scripted_replies_stand_in_for_a_model_where_none_is_configured(script: Path) -> None:
+    models = open_models(settings(scripted_replies=script))
+    assert models is not None
+    assert models.standard.provider == models.reasoning.provider == "scripted"
+    models = open_models(settings(scripted_replies=script, llm_provider="ollama", llm_model="qwen"))
+    assert models is not None
+    assert models.standard.provider == "ollama"
+
+
 def test_the_settings_know_the_providers_of_the_table() -> None:
     for field in ("llm_provider", "reason_llm_provider"):
         assert set(get_args(Settings.model_fields[field].annotation)) == {"", *PROVIDERS}

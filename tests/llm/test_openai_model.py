@@ -66,6 +66,18 @@ def test_a_server_that_refuses_stream_options_is_asked_without_and_not_again(
     assert ["stream_options" in asked.body for asked in openai_server.asked] == [True, False, False]
 
 
+def test_a_server_that_streams_nothing_of_a_model_is_asked_for_all_at_once_from_then_on(
+    openai_server: FakeOpenAI, openai_model: OpenAIModel
+) -> None:
+    openai_server.refuses(400, "Your organization must be verified to stream this model.", param="stream")
+    openai_server.says("One.")
+    openai_server.says("Two.")
+    heard: list[str] = []
+    replies = [openai_model.complete(asking(), heard.append) for _ in range(2)]
+    assert [reply.text for reply in replies] == heard == ["One.", "Two."]
+    assert [asked.body.get("stream", False) for asked in openai_server.asked] == [True, False, False]
+
+
 def test_the_sdk_does_not_retry_by_itself(openai_server: FakeOpenAI, openai_model: OpenAIModel) -> None:
     openai_server.refuses(503, "overloaded")
     failure(openai_model)

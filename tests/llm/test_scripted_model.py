@@ -67,6 +67,14 @@ def test_errors_are_simulated(write) -> None:
     assert failure(model).kind == "auth"
 
 
+def test_a_reply_may_stand_in_a_file_beside_the_script(tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "replies.yaml").write_text("[{reply_file: ../plan.json}]")
+    (tmp_path / "plan.json").write_text('{"steps": ["ü"]}', encoding="utf-8")
+    model = ScriptedModel.from_file(tmp_path / "plans" / "replies.yaml")
+    assert model.complete(asking()).text == '{"steps": ["ü"]}'
+
+
 def test_a_delay_comes_before_the_reply(tmp_path: Path) -> None:
     path = tmp_path / "replies.yaml"
     path.write_text("[{reply: a, delay: 0.5}]")
@@ -89,8 +97,11 @@ def test_what_has_no_reply_names_purpose_and_the_prompts_first_line(write) -> No
         ("replies: []", "no list of replies"),
         ("replies: {a: 1", "is not YAML"),
         ("[a]", "reply 1 is no mapping"),
-        ("[{reply: a}, {}]", "reply 2: give either reply or error"),
-        ("[{reply: a, error: {kind: auth}}]", "give either reply or error"),
+        ("[{reply: a}, {}]", "reply 2: give one of reply, reply_file and error"),
+        ("[{reply: a, error: {kind: auth}}]", "give one of reply, reply_file and error"),
+        ("[{reply: a, reply_file: b}]", "give one of reply, reply_file and error"),
+        ("[{reply_file: none.txt}]", "reply_file can't be read"),
+        ("[{reply_file: [a]}]", "reply_file is ['a']"),
         ("[{reply: a, purpose: think}]", "purpose is 'think'"),
         ("[{reply: a, where: first}]", "where is 'first'"),
         ("[{reply: a, match: '['}]", "match is no regular expression"),

@@ -96,7 +96,7 @@ class TestARevision:
         report = run(place, task)
         assert (report.status, report.final_answer) == ("completed", "about one, about two")
         assert report.branch == "revision-1"
-        assert outside.calls == ["ask one", "ask bad", "ask two"]
+        assert sorted(outside.calls) == ["ask bad", "ask one", "ask two"]
         (revised,) = report.revisions
         assert (revised.revises, revised.kept) == ("main", 1)
         assert find_task(place, task.id).current_branch == "revision-1"
@@ -162,7 +162,7 @@ class TestARevision:
         events: list[Event] = []
         report = run(place, task, listener=events.append)
         assert report.status == "failed" and report.branch == "revision-2"
-        assert outside.calls == ["ask one", "ask bad", "ask bad too", "ask bad start"]
+        assert sorted(outside.calls) == ["ask bad", "ask bad start", "ask bad too", "ask one"]
         assert [revised.number for revised in report.revisions] == [1, 2]
         assert report.error is not None and "bad start" in report.error["message"]
         assert isinstance(events[-1], NotRevised) and "2 times" in events[-1].message

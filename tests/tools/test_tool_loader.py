@@ -9,7 +9,9 @@ import pytest
 from app.errors import ConfigurationError
 from app.tools.loader import load_registry
 
-BUILT_IN = ["list_files", "llm_generate", "read_file", "search_text"]
+BUILT_IN = [
+    "list_files", "llm_generate", "read_file", "retrieve_knowledge_graph", "search_text", "vector_search",
+]  # fmt: skip
 
 
 def write(folder: Path, name: str, source: str) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from app.errors import ConfigurationError, NotFound, StepError
 from app.plan.signature import ToolCatalog
 from app.tools import Tool, tool
-from app.tools.registry import TOOLSETS, Registry
+from app.tools.registry import TOOLSETS, Registry, ToolSettings
 
 
 def make(name: str, *aliases: str) -> Tool:
@@ -83,4 +83,4 @@ def test_the_catalog_hands_out_allowed_tools_only(registry):
 
 def test_the_built_in_toolsets_work_for_any_folder(tmp_path):
     for make_tools in TOOLSETS.values():
-        assert all(isinstance(each, Tool) for each in make_tools(tmp_path))
+        assert all(isinstance(each, Tool) for each in make_tools(ToolSettings(tmp_path)))

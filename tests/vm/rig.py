@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from plans import assign, call, jump
+
 from app.db.base import Ledger
 from app.db.memory import MemoryLedger
 from app.history.base import Store
@@ -19,6 +21,7 @@ from app.services.revising import Past, commit_revision
 from app.services.scribes import open_scribe
 from app.tools.base import Tool
 from app.tools.registry import Catalog, Registry
+from app.vm.answers import CallReader
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
 from app.vm.events import Listener
@@ -27,10 +30,13 @@ from app.vm.interrupts import Interrupts
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.replay import Replay, ReplayResult
+from app.vm.reuse import Earlier, Reuse, Source
 from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
 from app.vm.state import State
 from app.vm.thinking import Thinker
+
+__all__ = ["LIMITS", "START_MS", "TASK", "Clock", "Rig", "assign", "call", "catalog", "jump"]
 
 TASK = "00000000-0000-4000-8000-000000000001"
 START_MS = 1_700_000_000_000
@@ -105,9 +111,11 @@ class Rig:
         *,
         listener: Listener | None = None,
         interrupts: Interrupts | None = None,
+        forked_from: str | None = None,
         width: int = WIDTH,
         thinker: Thinker | None = None,
     ) -> RunResult:
+        """Run a branch; ``forked_from`` names the run whose answers it takes first, then come the others'."""
         scribe = self.open_scribe(branch)
         commit = self.repository.commit(self.head(branch))
         with Performer(clock=self.clock, jitter=lambda: 0.0) as performer:
@@ -120,6 +128,7 @@ class Rig:
                 anchor=lambda: scribe.anchor,
                 clock_ms=self.clock,
                 max_result_bytes=LIMITS["value_bytes"],
+                reuse=self._reuse(branch, forked_from) if forked_from is not None else None,
                 thinker=thinker,
             )
             machine = Machine(
@@ -133,6 +142,12 @@ class Rig:
                 width=width,
             )
             return machine.run()
+
+    def _reuse(self, branch: str, source: str) -> Reuse:
+        reader, head = CallReader(self.repository), self.head(branch)
+        others = sorted(set(self.repository.branches()) - {branch, source})
+        sources = [Source(name, self.head(name)) for name in (source, *others)]
+        return Reuse(lambda: Earlier(reader, reader.line(head), sources), self.ledger, lambda mind: True)
 
     def decide(self, result: RunResult, choice: str, value: Any = None, branch: str = "main") -> None:
         """Record a decision about what ``result`` waits for."""
@@ -181,18 +196,3 @@ class Rig:
 
     def replay(self, branch: str = "main") -> ReplayResult:
         return Replay(self.repository, TASK).run(self.head(branch))
-
-
-def assign(seq_no: int, **values: Any) -> dict[str, Any]:
-    return {"seq_no": seq_no, "type": "assign", "parameters": values}
-
-
-def call(seq_no: int, tool: str, output_vars: Any = None, params: Any = None, **more: Any) -> dict[str, Any]:
-    parameters = {"tool_name": tool, "tool_params": params or {}, **more}
-    if output_vars is not None:
-        parameters["output_vars"] = output_vars
-    return {"seq_no": seq_no, "type": "calling", "parameters": parameters}
-
-
-def jump(seq_no: int, **parameters: Any) -> dict[str, Any]:
-    return {"seq_no": seq_no, "type": "jmp", "parameters": parameters}

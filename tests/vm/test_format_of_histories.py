@@ -11,6 +11,7 @@ from random_plans import TOOLS, random_steps
 from rig import LIMITS, TASK, Rig, assign, call, jump
 
 from app.history.commits import Commit
+from app.services.scribes import open_fork
 
 # The encoder lies with the tests of the format.
 sys.path.insert(0, str(Path(__file__).parent.parent / "history"))
@@ -36,9 +37,9 @@ def possible_ids(rig: Rig, commit: Commit, parent: Commit | None) -> Iterator[st
         yield commits.commit_id(commits.commit_object(tree, above, who, time, line, state.record, TASK))
 
 
-def assert_history_is_by_the_page(rig: Rig) -> None:
+def assert_history_is_by_the_page(rig: Rig, branch: str = "main") -> None:
     parent = None
-    for commit in reversed(list(rig.repository.log(rig.head()))):
+    for commit in reversed(list(rig.repository.log(rig.head(branch)))):
         assert commit.id in possible_ids(rig, commit, parent), commit.message
         parent = commit
 
@@ -81,3 +82,19 @@ def test_errors_that_the_plan_handles_are_by_the_page() -> None:
     rig.run()
     assert rig.kinds().count("step") >= 7
     assert_history_is_by_the_page(rig)
+
+
+def test_revisions_and_edits_are_by_the_page() -> None:
+    steps = [assign(0, a=1), jump(1, condition="a > 1", jump_if_true=2), assign(2, b="x" * 2_000)]
+    rig = Rig(steps)
+    rig.run()
+    rig.revise("second", [*steps[:2], assign(2, b="other", c="${a}")])
+    rig.run("second")
+    scribe = open_fork(rig.repository, TASK, rig.head("second"), "third")
+    revises = {"branch": "second", "commit": rig.head("second").hex()}
+    record = {"who": "Jörg <x>", "decided_ms": rig.clock() + 10**6, "revises": revises}
+    scribe.edit({"c": [1, 2], "B": None}, record, author="Jörg <x>")
+    scribe.journal.flush()
+    assert rig.kinds("third")[-1] == "edit" and rig.variables("third")["c"] == [1, 2]
+    assert_history_is_by_the_page(rig, "third")
+    assert rig.replay("third").divergence is None

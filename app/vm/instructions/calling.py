@@ -37,12 +37,6 @@ class CallingInstruction(Instruction):
     def _handles_errors(self) -> bool:
         return self._call.on_error.action != "fail"
 
-    @property
-    def _wanted_keys(self) -> tuple[str, ...]:
-        """The keys of the result that the step takes; none where it takes the result as a whole."""
-        keys = dict.fromkeys(str(path[0]) for path in self._call.outputs.values() if path)
-        return tuple(keys)
-
     def begin(self, state: State) -> Transition | Effect:
         visit = state.visit(self.seq_no)
         call = self._call
@@ -56,7 +50,7 @@ class CallingInstruction(Instruction):
                 call.timeout,
                 call.retry,
                 self._handles_errors,
-                self._wanted_keys,
+                self._call.wanted_keys,
             )
         items = self._for_each.resolve(state.variables)
         if not isinstance(items, list):
@@ -84,7 +78,7 @@ class CallingInstruction(Instruction):
             self._call.retry,
             self._handles_errors,
             stops_at_error=self._call.on_error.action != "continue",
-            outputs=self._wanted_keys,
+            outputs=self._call.wanted_keys,
         )
 
     @staticmethod
