@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -116,7 +117,9 @@ class _View:
             self._speech.fall_silent(event)
         elif isinstance(event, UsageGrew):
             self._usage = usage_text(event.usage)
-        elif isinstance(event, PlanningStarted | RevisionStarted | PlanChecked | StepStarted | StepCommitted):
+        elif isinstance(event, StepCommitted):
+            self._speech.end(event.step.seq_no)
+        elif isinstance(event, PlanningStarted | RevisionStarted | PlanChecked):
             self._speech.end()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -134,15 +137,26 @@ class _View:
             yield line
 
 
+@dataclass(slots=True)
+class _Begun:
+    """A step that is under way."""
+
+    step: Step
+    started: float
+    items: str
+    message: str = ""
+
+
 class _Running:
-    """``3 read_file  12 of 40 items  1.2 s  message``, or ``planning  round 2  3.4 s``."""
+    """``3 read_file  12 of 40 items  1.2 s  message  7 more under way``, or ``planning  round 2  3.4 s``.
+
+    Of several steps under way the one that began first is shown.
+    """
 
     def __init__(self) -> None:
         self._run_started = self._started = monotonic()
-        self._step: Step | None = None
+        self._steps: dict[int | None, _Begun] = {}
         self._round = 0
-        self._items = ""
-        self._message = ""
         self._done = 0
 
     def take(self, event: Event) -> None:
@@ -151,26 +165,36 @@ class _Running:
         elif isinstance(event, PlanChecked):
             self._round = event.round + 1 if event.clean_plan is None else 0
         elif isinstance(event, StepStarted):
-            self._started, self._round = monotonic(), 0
-            self._items = f"0 of {count(event.count, 'item')}" if event.count is not None else ""
-            self._message = ""
-            self._step = event.step
-        elif isinstance(event, ItemDone):
-            self._items = f"{event.done:,} of {count(event.count, 'item')}"
-        elif isinstance(event, ToolSaid):
-            fraction = f" {event.fraction:.0%}" if event.fraction is not None else ""
-            self._message = one_line(event.message, 120) + fraction
+            self._round = 0
+            items = f"0 of {count(event.count, 'item')}" if event.count is not None else ""
+            self._steps[event.step.seq_no] = _Begun(event.step, monotonic(), items)
+        elif isinstance(event, ItemDone | ToolSaid):
+            self._note(event)
         elif isinstance(event, StepCommitted):
-            self._step, self._round = None, 0
+            self._steps.pop(event.step.seq_no, None)
+            self._round = 0
             self._done += 1
+
+    def _note(self, event: ItemDone | ToolSaid) -> None:
+        begun = self._steps.get(event.step.seq_no if isinstance(event, ItemDone) else event.seq_no)
+        if begun is None:
+            return
+        if isinstance(event, ItemDone):
+            begun.items = f"{event.done:,} of {count(event.count, 'item')}"
+        else:
+            fraction = f" {event.fraction:.0%}" if event.fraction is not None else ""
+            begun.message = one_line(event.message, 120) + fraction
 
     def text(self) -> str:
         """The line as it is now."""
         return "  ".join(part for part in self._parts(monotonic()) if part)
 
     def _parts(self, now: float) -> Iterator[str]:
-        if self._step is not None:
-            yield from (_title(self._step), self._items, elapsed(now - self._started), self._message)
+        under_way = list(self._steps.values())  # a copy: it is drawn in a thread of its own
+        if under_way:
+            first, more = under_way[0], len(under_way) - 1
+            yield from (_title(first.step), first.items, elapsed(now - first.started), first.message)
+            yield f"{more} more under way" if more else ""
         elif self._round:
             yield from ("planning", f"round {self._round}", elapsed(now - self._started))
         else:
@@ -206,11 +230,12 @@ class Speech:
             if self._speaker in (None, (event.seq_no, event.item)):
                 self._clear()
 
-    def end(self) -> None:
-        """Whatever was said belongs to what is over."""
+    def end(self, seq_no: int | None = None) -> None:
+        """What was said belongs to what is over: all of it, or what a step's model said."""
         with self._lock:
-            self._retry = None
-            self._clear()
+            if seq_no is None or self._speaker is None or self._speaker[0] == seq_no:
+                self._retry = None
+                self._clear()
 
     def _clear(self) -> None:
         self._text.clear()

@@ -8,7 +8,8 @@ from functools import cached_property
 from app.tools.base import Tool
 from app.vm.caller import Answer, Caller, Request
 from app.vm.calls import Outcome
-from app.vm.effects import FanNeeded
+from app.vm.effects import CallNeeded, FanNeeded
+from app.vm.forks import same_json
 from app.vm.kept import load_outcome
 from app.vm.keys import input_digests, value_digest
 from app.vm.records import Record, fan_record
@@ -53,6 +54,15 @@ class Fan(Work):
         while self._next < self._end and self._next in self._outcomes:
             self._next += 1
         return self._next
+
+    def is_for(self, effect: CallNeeded | FanNeeded) -> bool:
+        mine = self.effect
+        return (
+            isinstance(effect, FanNeeded)
+            and (effect.visit, effect.count, effect.broken) == (mine.visit, mine.count, mine.broken)
+            and same_json(dict(mine.shared), dict(effect.shared))
+            and same_json(dict(mine.columns), dict(effect.columns))
+        )
 
     def following(self) -> Request:
         item = self._find_next()

@@ -46,6 +46,7 @@ class Lookahead:
         self._again: list[int] = []
         self._ready: list[tuple[int, Ready]] = []
         self._resolved: set[int] = set()
+        self._unresolved: dict[int, None] | None = None
         self._values: dict[int, Mapping[str, Json]] = {}
         self._waiting: defaultdict[int, list[int]] = defaultdict(list)
         self._waiting_for_commit: defaultdict[int, list[int]] = defaultdict(list)
@@ -78,6 +79,7 @@ class Lookahead:
     def at_turn(self) -> None:
         """The turn of the step at the head has come: it is not looked at any more."""
         self._first = self.head + 1
+        self._resolve(self.head)
 
     def finished(self, position: int, transition: Transition) -> None:
         """A call has ended, at its turn or before; ``transition`` is what its commit will do."""
@@ -92,6 +94,7 @@ class Lookahead:
         self.head += 1
         self._first = max(self._first, self.head)
         self._values.pop(position, None)
+        self._resolve(position)
         self._resolved.discard(position)
         for waiting in (self._waiting, self._waiting_for_commit):
             for each in waiting.pop(position, ()):
@@ -99,10 +102,16 @@ class Lookahead:
 
     def unresolved_calls(self, position: int) -> Iterator[Step]:
         """The steps from the head to before ``position`` that call a tool, and nobody knows yet with what inputs."""
-        for each in range(self.head, position):
-            step = self.stretch.steps[each].step
-            if isinstance(step.instruction, Calling) and each != self.head and each not in self._resolved:
-                yield step
+        steps = self.stretch.steps
+        if self._unresolved is None:  # not every run asks
+            calls = (
+                at for at in range(self.head, len(steps)) if isinstance(steps[at].step.instruction, Calling)
+            )
+            self._unresolved = {at: None for at in calls if at not in self._resolved}
+        for at in self._unresolved:
+            if at >= position:
+                return
+            yield steps[at].step
 
     def _set(self, position: int, variables: Mapping[str, Json]) -> None:
         self._values[position] = variables
@@ -125,6 +134,11 @@ class Lookahead:
                 return
         self._start(position, State(variables, each.step.seq_no, visits=self._state.visits))
 
+    def _resolve(self, position: int) -> None:
+        self._resolved.add(position)
+        if self._unresolved is not None:
+            self._unresolved.pop(position, None)
+
     def _read(self, name: str, source: int, variables: dict[str, Json]) -> int | None:
         """Add the variable as its source leaves it, or give the position of who has to end first."""
         while source >= self.head:
@@ -144,7 +158,7 @@ class Lookahead:
     def _start(self, position: int, state: State) -> None:
         request = self._begin(state)
         if isinstance(request, CallNeeded | FanNeeded):
-            self._resolved.add(position)
+            self._resolve(position)
             heappush(self._ready, (self.stretch.rank[position], Ready(position, request)))
         elif isinstance(request, Transition) and request.failed:
             self._bound = min(self._bound, position)  # the run will end there

@@ -10,19 +10,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import Final
 
 from app.errors import StepError
 from app.plan.model import Calling, Step
 from app.tools.base import Tool
 from app.tools.llm import MODEL_TOOLS
+from app.vm.arrivals import Arrivals
 from app.vm.caller import Answer, Caller, Request, Tools
 from app.vm.calls import Outcome
 from app.vm.effects import CallNeeded, FanNeeded
 from app.vm.events import Event, ItemDone, StepStarted
 from app.vm.fans import Fan
-from app.vm.forks import same_json
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.kept import KeptOutcomes
@@ -37,9 +36,6 @@ from app.vm.work import SingleCall, Work
 
 WIDTH: Final = 8
 """Calls under way at once, where nobody says otherwise."""
-
-_GATHER_SECONDS: Final = 0.005
-"""For how long outcomes are gathered that arrive one behind the other, so that one flush serves them all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,16 +75,13 @@ class Scheduler:
         self._width = width
         self._stretches = Stretches(interpreter.plan, self._role)
         self._kept = KeptOutcomes(caller.ledger, caller.branch)
+        self._arrivals = Arrivals(self._kept)
         self._round = caller.performer.open_round()
         self._ahead: Lookahead | None = None
         self._planned: dict[int, _Planned] = {}
         self._taken = TakenAnswers(caller)
         self._open: list[int] = []
         """Positions of steps that have calls to make."""
-        self._arrived: list[tuple[_Planned, int | None, Outcome]] = []
-        """Outcomes that are neither committed nor kept."""
-        self._arrived_at: float | None = None
-        """When the oldest outcome came that is not on stable storage."""
 
     def perform(self, effect: CallNeeded | FanNeeded) -> Record:
         """Get done what the step at the head needs. Raises :class:`app.vm.caller.MustWait`."""
@@ -115,7 +108,7 @@ class Scheduler:
         planned = self._planned.pop(ahead.head, None)
         if planned is not None and not (made.failed and isinstance(planned.work, Fan)):
             # What a call gave that did not do is not kept for the next try; good items are.
-            self._arrived = [each for each in self._arrived if each[0] is not planned]
+            self._arrivals.forget(planned.work)
             self._kept.committed(planned.work.effect.seq_no, planned.work.effect.visit)
         if made.failed:
             return
@@ -139,7 +132,7 @@ class Scheduler:
             if self._round.has_news:
                 self._round.settle()
             self._issue()
-        if self._seconds_to_gather() == 0:
+        if self._arrivals.seconds_left == 0:
             self._secure()
 
     def wind_up(self) -> None:
@@ -149,7 +142,7 @@ class Scheduler:
         while self._round.under_way:
             self._wait()
         self._round.close()
-        self._save()
+        self._arrivals.save()
         self._kept.end(completed=self._scribe.state.status == COMPLETED)
 
     def abandon(self) -> None:
@@ -160,7 +153,7 @@ class Scheduler:
         with suppress(Exception):
             self._round.stop()
             self._round.settle()
-            self._save()
+            self._arrivals.save()
         self._round.close()
 
     def _at_turn(self, effect: CallNeeded | FanNeeded, tool: Tool) -> _Planned:
@@ -169,7 +162,7 @@ class Scheduler:
             self._ahead = self._look_ahead(effect.seq_no)
         self._ahead.at_turn()
         planned = self._planned.get(self._ahead.head)
-        if planned is None or not _is_same(planned.work.effect, effect):
+        if planned is None or not planned.work.is_for(effect):
             planned = self._plan(self._ahead.head, effect, tool)
         return planned
 
@@ -277,9 +270,7 @@ class Scheduler:
         if self._caller.was_cut_short(performed) and not self._is_at_head(planned):
             return  # the run's time is over: it will not come here
         answer = self._caller.answered(request, performed)
-        self._arrived.append((planned, request.place.item, answer.outcome))
-        if request.tool.effect != "pure":
-            self._arrived_at = self._arrived_at or monotonic()
+        self._arrivals.add(planned.work, request.place.item, answer.outcome)
         self._take(planned, request, answer)
 
     def _is_at_head(self, planned: _Planned) -> bool:
@@ -303,8 +294,8 @@ class Scheduler:
         self._ahead.finished(planned.position, transition)
 
     def _wait(self) -> None:
-        """Until something happened; nothing that was paid for is at risk for longer than a moment."""
-        moment = self._seconds_to_gather()
+        """Until something happened; what has arrived is put on stable storage first."""
+        moment = self._arrivals.seconds_left
         if moment:
             with self._interrupts.awaiting():
                 self._round.wait(moment)
@@ -314,37 +305,21 @@ class Scheduler:
                 self._round.wait()
         self._round.settle()
 
-    def _seconds_to_gather(self) -> float | None:
-        """How long what has arrived may still be gathered; ``None`` where all is on stable storage."""
-        if self._arrived_at is None:
-            return None
-        return max(0.0, self._arrived_at + _GATHER_SECONDS - monotonic())
-
     def _secure(self) -> None:
         """Put everything that has arrived on stable storage."""
-        self._save()
+        self._arrivals.save(self._due())
         self._scribe.journal.flush()
-        self._arrived_at = None
+        self._arrivals.secured()
         self._kept.drop_committed()
 
-    def _save(self) -> None:
-        """Keep what has arrived, except where the commit comes next."""
-        if not self._arrived:
-            return
-        due = self._due()
-        waiting = [each for each in self._arrived if each[0] not in due]
-        rows = [planned.work.to_keep(item, outcome) for planned, item, outcome in waiting]
-        self._kept.save(row for row in rows if row is not None)
-        self._arrived = [each for each in self._arrived if each[0] in due]
-
-    def _due(self) -> set[_Planned]:
-        """The steps with an answer before which none is without."""
-        due: set[_Planned] = set()
+    def _due(self) -> set[Work]:
+        """The calls with an answer before which none is without: their commits come next."""
+        due: set[Work] = set()
         if self._ahead is not None:
             next_call = self._ahead.stretch.next_call
             position = next_call[self._ahead.head]
             while (planned := self._planned.get(position)) is not None and planned.work.is_done:
-                due.add(planned)
+                due.add(planned.work)
                 position = next_call[position + 1]
         return due
 
@@ -366,16 +341,3 @@ class Scheduler:
         if isinstance(effect, FanNeeded):
             return fan_record(effect, None, [outcome] * min(1, effect.count))
         return call_record(effect, None, outcome)
-
-
-def _is_same(early: CallNeeded | FanNeeded, effect: CallNeeded | FanNeeded) -> bool:
-    """Whether both ask for the same, to the letter."""
-    if isinstance(early, CallNeeded) and isinstance(effect, CallNeeded):
-        return early.visit == effect.visit and same_json(dict(early.inputs), dict(effect.inputs))
-    if isinstance(early, FanNeeded) and isinstance(effect, FanNeeded):
-        return (
-            (early.visit, early.count, early.broken) == (effect.visit, effect.count, effect.broken)
-            and same_json(dict(early.shared), dict(effect.shared))
-            and same_json(dict(early.columns), dict(effect.columns))
-        )
-    return False

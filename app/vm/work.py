@@ -16,6 +16,7 @@ from app.vm.caller import Answer, Request, inputs_hash
 from app.vm.calls import Outcome
 from app.vm.decisions import Place
 from app.vm.effects import CallNeeded, FanNeeded
+from app.vm.forks import same_json
 from app.vm.kept import dump_outcome, load_outcome
 from app.vm.keys import CallKey, call_key, input_digests
 from app.vm.records import Record, call_record
@@ -34,6 +35,10 @@ class Work(ABC):
     @property
     @abstractmethod
     def is_done(self) -> bool: ...
+
+    @abstractmethod
+    def is_for(self, effect: CallNeeded | FanNeeded) -> bool:
+        """Whether it is what ``effect`` asks, to the letter."""
 
     @abstractmethod
     def following(self) -> Request:
@@ -112,6 +117,14 @@ class SingleCall(Work):
     @property
     def is_done(self) -> bool:
         return self._answer is not None
+
+    def is_for(self, effect: CallNeeded | FanNeeded) -> bool:
+        mine = self.effect
+        return (
+            isinstance(effect, CallNeeded)
+            and effect.visit == mine.visit
+            and same_json(dict(mine.inputs), dict(effect.inputs))
+        )
 
     def following(self) -> Request:
         self._begun = True

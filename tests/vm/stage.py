@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rig import call
@@ -15,11 +15,15 @@ PATIENCE = 5.0
 
 
 class Stage:
-    """``log`` is what happened, in order: ``begin NAME``, ``end NAME``, ``commit SEQ_NO``."""
+    """``log`` is what happened, in order: ``begin NAME``, ``end NAME``, ``commit SEQ_NO``.
+
+    ``before`` is what else a call does as it begins.
+    """
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.threads: dict[str, threading.Thread] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self.most = self._on_stage = 0
         self._changed = threading.Condition()
 
@@ -73,6 +77,7 @@ class Stage:
             self.most = max(self.most, self._on_stage)
         self.threads[name] = threading.current_thread()
         self.note(f"begin {name}")
+        self.before.get(name, lambda: None)()
 
     def _end(self, name: str) -> None:
         with self._changed:

@@ -63,17 +63,17 @@ class Dawdling:
         return slowed
 
 
-def recorded_rig(steps: list[dict[str, Any]], tools: list[Tool], **limits: int) -> Rig:
+def recorded_rig(plan: list[dict[str, Any]], tools: list[Tool], **limits: int) -> Rig:
     """A rig whose outcomes have the times of their places, however long that takes."""
     allowed = {**LIMITS, "seconds": 10**9, **limits}
-    return Rig(steps, tools, clock=Clock(tick_ms=0), limits=allowed, caller_type=RecordedCaller)
+    return Rig(plan, tools, clock=Clock(tick_ms=0), limits=allowed, caller_type=RecordedCaller)
 
 
 def history_of(
-    steps: list[dict[str, Any]], tools: list[Tool], width: int, **limits: int
+    plan: list[dict[str, Any]], tools: list[Tool], width: int, **limits: int
 ) -> tuple[list[str], Rig]:
     """The ids of a run, oldest first. A failed run is resumed once."""
-    rig = recorded_rig(steps, tools, **limits)
+    rig = recorded_rig(plan, tools, **limits)
     if rig.run(width=width).status == "failed":
         rig.run(width=width)
     return [commit.id for commit in rig.repository.log(rig.head())][::-1], rig

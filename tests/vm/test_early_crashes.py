@@ -23,6 +23,7 @@ from app.history.base import RawObject, RefMove, Store
 from app.history.repository import Repository
 from app.tools import Tool, ToolContext
 from app.tools.llm import llm_generate
+from app.vm.events import Event, StepCommitted
 from app.vm.interrupts import Interrupts
 
 PLANS = max(1, int(os.environ.get("TEST_RANDOM_PLANS", "100")) // 5)
@@ -298,6 +299,31 @@ def test_a_worker_whose_branch_has_moved_stops_and_keeps_what_has_arrived() -> N
     with pytest.raises(BranchMoved):
         rig.run()
     assert (1, 1) in rig.ledger.effect_places("main")
+
+
+def test_what_is_due_when_the_run_is_cut_off_is_kept_all_the_same() -> None:
+    stage = Stage()
+
+    def cut_off(event: Event) -> None:
+        if isinstance(event, StepCommitted):
+            raise RuntimeError("cut off")
+
+    rig = Rig([act(0, "look", "slow", ["end a"]), act(1, "look", "a"), ANSWER], stage.tools())
+    with pytest.raises(RuntimeError, match="cut off"):
+        rig.run(listener=cut_off)
+    assert rig.ledger.effect_places("main") == {(1, 1)}
+
+
+def test_what_is_committed_is_not_kept_any_more_however_the_run_ends() -> None:
+    stage = Stage()
+    rig = held_up(stage, "go", act(6, "look", "final", ["commit 5"], fails="no"))
+    runner = threading.Thread(target=rig.run, kwargs={"listener": stage.listen})
+    runner.start()
+    wait_until(lambda: rig.ledger.effect_places("main") == KEPT)
+    stage.note("go")
+    runner.join(PATIENCE)
+    assert rig.kinds()[-1] == "failure"
+    assert rig.ledger.effect_places("main") == set()
 
 
 def test_an_answer_that_was_kept_for_other_inputs_does_not_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -121,13 +122,27 @@ def test_what_looks_outside_waits_for_every_change_ahead(change: str) -> None:
 @pytest.mark.parametrize("change", ["put", "pay"])
 def test_a_change_waits_until_every_step_before_it_is_durable(change: str) -> None:
     stage = Stage()
-    rig = Rig([act(0, "look", "a", ["begin b"]), act(1, "look", "b", ["begin a"]), act(2, change, "c"), ANSWER],
-              stage.tools())  # fmt: skip
+    steps = [
+        act(0, "look", "a", ["begin b"]),
+        act(1, "look", "b", ["begin a"]),
+        act(2, change, "c", ["begin free"]),
+        act(3, "mix", "free", ["end c"]),
+        ANSWER,
+    ]
+    rig = Rig(steps, stage.tools())
     kinds: list[str] = []
-    begin = stage._begin
-    stage._begin = lambda name: (kinds.extend(rig.kinds()) if name == "c" else None, begin(name))[1]  # type: ignore[method-assign]
+    stage.before["c"] = lambda: kinds.extend(rig.kinds())
     assert rig.run().status == "completed"
+    assert "begin free" in stage.log
     assert kinds == ["goal", "plan", "step", "step"]
+
+
+def test_a_read_that_was_made_alone_is_durable_as_soon_as_it_is_committed() -> None:
+    stage = Stage()
+    rig = Rig([act(0, "look", "a"), act(1, "look", "b", after="${a}"), ANSWER], stage.tools())
+    kinds: list[list[str]] = []
+    rig.run(listener=lambda event: kinds.append(rig.kinds()) if isinstance(event, StepCommitted) else None)
+    assert kinds[:2] == [["goal", "plan", "step"], ["goal", "plan", "step", "step"]]
 
 
 def test_calls_without_effect_go_on_while_a_change_is_made() -> None:
@@ -219,8 +234,8 @@ def test_the_error_of_a_step_that_goes_on_reaches_who_reads_it() -> None:
     rig = run(
         stage,
         [
-            assign(0, error={"message": "none"}),
-            act(1, "look", "slow", ["end d"]),
+            act(0, "look", "slow", ["end d"]),
+            assign(1, error={"message": "none"}),
             act(2, "look", "a", on_error="continue"),
             act(3, "look", "b", on_error="continue", gives="${error.message}"),
             act(4, "look", "bad", on_error="continue", fails="oh"),
@@ -245,12 +260,13 @@ def test_no_call_is_made_that_the_step_limit_would_not_let_run() -> None:
     assert sorted(stage.calls()) == [f"c{n}" for n in range(5)]
 
 
-def test_no_call_starts_early_when_the_time_is_over() -> None:
+def test_no_call_starts_early_once_the_time_is_over() -> None:
     stage = Stage()
-    slow = [act(0, "look", "a", ["never"]), act(1, "look", "b")]
-    rig = Rig([*slow, ANSWER], stage.tools(), limits={**LIMITS, "seconds": 0})
+    stage.before |= {"slow": lambda: time.sleep(1.3), "a": lambda: time.sleep(1.1)}
+    steps = [act(0, "look", "slow"), act(1, "look", "a"), act(2, "look", "b", after="${a}"), ANSWER]
+    rig = Rig(steps, stage.tools(), limits={**LIMITS, "seconds": 1})
     assert rig.run().status == "failed"
-    assert stage.calls() == []
+    assert sorted(stage.calls()) == ["a", "slow"]
 
 
 def test_a_for_each_and_the_calls_behind_it_share_the_width() -> None:
@@ -345,6 +361,7 @@ def test_a_step_that_can_not_be_computed_ends_what_starts_early() -> None:
     assert rig.run().status == "failed"
     error = rig.state().error
     assert error is not None and error["step"] == 1
+    assert stage.calls() == ["slow"]
     assert rig.replay().divergence is None
 
 
