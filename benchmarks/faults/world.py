@@ -88,7 +88,7 @@ class World:
         self.chance = 0
         self._polls: Counter[str] = Counter()
         registry = Registry()
-        for each in [*file_tools(folder), *llm_tools(folder), *self._web(), *self._work()]:
+        for each in [*file_tools(folder), *llm_tools(), *self._web(), *self._work()]:
             registry.add(each)
         self.catalog: Catalog = registry.catalog(
             [each.name for each in registry.list() if each.name != FORBIDDEN]

@@ -592,7 +592,7 @@ class TestModels:
         ]
         place = scripted(reply("generate", "first"), reply("generate", {"k": 1, "l": 2}))
         task = submit_task(place, NewTask(goal="test", plan=json.dumps(plan)))
-        run_branch(place, task, "main", RunOptions(Interrupts()))
+        run_branch(place, task, "main", RunOptions(Interrupts(), parallel=1))
         new = plan_from_json([assign(0, x=1), *plan])
         revised = accept_revision(place, propose_revision(place, task, "main", new, RevisionOptions()))
         report = run_branch(place, task, revised.branch, RunOptions(Interrupts()))
