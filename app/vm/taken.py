@@ -13,7 +13,6 @@ from app.vm.caller import Answer, Caller
 from app.vm.keys import CallKey
 from app.vm.work import Work
 
-
 Question: TypeAlias = tuple[CallKey, tuple[str, ...]]
 """A key, and for a model the keys that are wanted of its answer."""
 
