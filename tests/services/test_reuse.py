@@ -19,6 +19,7 @@ from app.plan.parse import plan_from_json
 from app.services.branches import delete_branch, fork_branch
 from app.services.explain import Explanation, explain_run
 from app.services.inspect import show_task
+from app.services.namespaces import create_namespace, update_namespace
 from app.services.replays import replay_branch
 from app.services.reports import Revised, RunReport
 from app.services.revise import (
@@ -493,6 +494,15 @@ class TestIrreversible:
         if policy == "reuse" and status == "completed":
             assert report.final_answer == "sent to ann"
             assert bench.explain(revised.branch)[2].outcome == "reused"
+
+    def test_the_namespace_may_decide(self, bench: Bench) -> None:
+        create_namespace(bench.place, "calm", ["*"], policies={"irreversible": "reuse"})
+        bench.run(self.PLAN, namespace="calm")
+        _, report = bench.revise(self.changed())
+        assert (report.status, report.final_answer, bench.world.calls) == ("completed", "sent to ann", [])
+        assert bench.revise(self.changed(), policy="ask")[1].status == "waiting"
+        update_namespace(bench.place, "calm", description="asks again", policies={"irreversible": "ask"})
+        assert bench.revise(self.changed())[1].status == "waiting"
 
     def test_waits_after_a_mere_fork_too(self, bench: Bench) -> None:
         report = bench.run(self.PLAN)
