@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.checks import checks
 from benchmarks.disk import IN_MEMORY, file_system, scratch_folder
+from benchmarks.early import parallel, sequential
 from benchmarks.figures import Bench, Figure
 from benchmarks.forks import forks
 from benchmarks.histories import (
@@ -43,6 +44,8 @@ WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "b": large_value,
     "c": long_list,
     "loop": three_variables,
+    "parallel": parallel,
+    "reads": sequential,
     "fork": forks,
     "look": looking_back,
     "checker": checks,

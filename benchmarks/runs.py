@@ -13,6 +13,7 @@ from app.services.runs import RunOptions, run_branch
 from app.services.tasks import MAIN
 from app.vm.events import Event, StepCommitted
 from app.vm.interrupts import Interrupts
+from app.vm.scheduler import WIDTH
 from app.vm.state import COMPLETED
 from benchmarks.place import Place
 from benchmarks.watched import Flush, WatchedStores
@@ -42,13 +43,13 @@ class Timeline:
     end: float
 
 
-def measure_run(place: Place, steps: Sequence[dict[str, Any]]) -> RunMeasure:
+def measure_run(place: Place, steps: Sequence[dict[str, Any]], *, parallel: int = WIDTH) -> RunMeasure:
     """Submit (untimed: the checker has a figure of its own), then run as ``stackvm execute`` does, unwatched."""
     task = place.submit(steps)
     disk, store = place.disk_bytes(), place.store_bytes(task)
     gc.collect()
     start = perf_counter()
-    report = run_branch(place.workplace, task, MAIN, RunOptions(Interrupts()))
+    report = run_branch(place.workplace, task, MAIN, RunOptions(Interrupts(), parallel=parallel))
     seconds = perf_counter() - start
     _require_completed(report.status)
     return RunMeasure(seconds, report.steps, place.disk_bytes() - disk, place.store_bytes(task) - store)

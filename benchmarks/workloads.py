@@ -36,6 +36,12 @@ def tool_calls(count: int, tool_name: str) -> Steps:
     return [*steps, _assign(count, final_answer="${v0}")]
 
 
+def chained_calls(count: int, tool_name: str) -> Steps:
+    """Calls of which each needs the result of the one before."""
+    calls = [_call(i, tool_name, {"text": f"${{v{i - 1}}}"}, f"v{i}") for i in range(1, count)]
+    return [_assign(0, v0=texts(1, SMALL_BYTES)[0]), *calls, _assign(count, final_answer="${v0}")]
+
+
 def after_large_value(count: int, tool_name: str) -> Steps:
     """Workload B: a tool gives a large value, then ``count`` small steps; with 0 of them only the value."""
     large = _call(0, tool_name, {}, "large")

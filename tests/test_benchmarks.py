@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.__main__ import WORKLOADS
 from benchmarks.disk import file_system, folder_bytes, scratch_folder
 from benchmarks.figures import Bench, Figure
+from benchmarks.graphs import Task, best_seconds, independent, remaining_seconds, schedule_seconds
 from benchmarks.growth import growth, step_costs
 from benchmarks.raw import raw_commit_seconds
 from benchmarks.report import print_table
@@ -36,6 +37,18 @@ def test_every_workload_runs_and_gives_figures(name: str, tmp_path: Path) -> Non
     for figure in figures:
         assert figure.values and all(isfinite(value) and value >= 0 for value in figure.values), figure
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_schedule_is_that_of_a_list() -> None:
+    assert best_seconds(independent(17, 1.0), 8) == 3.0
+    chain = [Task(1.0, ()), Task(2.0, (0,)), Task(3.0, (1,))]
+    assert best_seconds(chain, 8) == 6.0
+    assert remaining_seconds(chain) == [6.0, 5.0, 3.0]
+    # By the plan's order the long way begins last.
+    graph = [Task(1.0, ()), Task(1.0, ()), *chain]
+    graph[3:] = [Task(2.0, (2,)), Task(3.0, (3,))]
+    assert schedule_seconds(graph, 2, lambda task: task) == 7.0
+    assert best_seconds(graph, 2) == 6.0
 
 
 def test_importing_opens_nothing(tmp_path: Path) -> None:

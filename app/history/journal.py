@@ -51,6 +51,13 @@ class Journal:
         self._flushes = True
         self._writing = False
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the commits gathered so far are to be flushed; ``None`` where there are none."""
+        if self._first_unflushed is None:
+            return None
+        return max(0.0, self._first_unflushed + GROUP_SECONDS - monotonic())
+
     def never_flush(self) -> None:
         """From now on only compute ids: for replay, which looks the objects up instead of writing them."""
         self._flushes = False

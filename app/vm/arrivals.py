@@ -24,9 +24,11 @@ class _Arrival(NamedTuple):
 
 
 class Arrivals:
-    """The outcomes of a run that are neither committed nor kept."""
+    """The outcomes of a run that have arrived and are not on stable storage."""
 
     def __init__(self, kept: KeptOutcomes) -> None:
+        self.need_flush = False
+        """Whether some were committed that are nowhere else until the next flush."""
         self._kept = kept
         self._waiting: list[_Arrival] = []
         self._since: float | None = None
@@ -38,8 +40,11 @@ class Arrivals:
             self._since = monotonic()
 
     def forget(self, work: Work) -> None:
-        """It was committed; its outcomes are on stable storage with the next flush."""
-        self._waiting = [each for each in self._waiting if each.work is not work]
+        """It was committed."""
+        left = [each for each in self._waiting if each.work is not work]
+        if len(left) < len(self._waiting) and work.tool.effect != "pure":
+            self.need_flush = True
+        self._waiting = left
 
     def save(self, due: Container[Work] = ()) -> None:
         """Keep all, except those of works whose commit comes next."""
@@ -50,8 +55,9 @@ class Arrivals:
             self._waiting = [each for each in self._waiting if each.work in due]
 
     def secured(self) -> None:
-        """Everything that has arrived is on stable storage."""
-        self._since = None
+        """Everything is on stable storage but what is due, for which another moment begins."""
+        self.need_flush = False
+        self._since = monotonic() if self._waiting else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -99,7 +99,7 @@ class Round:
         else:
             self._attempt(begun)
 
-    def wait(self, at_most: float = _POLL_SECONDS) -> None:
+    def wait(self, at_most: float = inf) -> None:
         """Until something happened or might have, or ``at_most`` so many seconds."""
         if self.under_way and not self._heard:
             try:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Final
 
 from app.errors import StepError
@@ -132,8 +133,7 @@ class Scheduler:
             if self._round.has_news:
                 self._round.settle()
             self._issue()
-        if self._arrivals.seconds_left == 0:
-            self._secure()
+        self._secure_overdue()
 
     def wind_up(self) -> None:
         """The run ends, and all is flushed. Calls under way have a moment to end: what they give is kept."""
@@ -294,22 +294,31 @@ class Scheduler:
         self._ahead.finished(planned.position, transition)
 
     def _wait(self) -> None:
-        """Until something happened; what has arrived is put on stable storage first."""
-        moment = self._arrivals.seconds_left
-        if moment:
-            with self._interrupts.awaiting():
-                self._round.wait(moment)
-        if not self._round.has_news:
-            self._secure()
-            with self._interrupts.awaiting():
-                self._round.wait()
+        """Until something happened, or has to be put on stable storage."""
+        self._secure_overdue()
+        overdue_in = (self._arrivals.seconds_left, self._scribe.journal.seconds_left)
+        with self._interrupts.awaiting():
+            self._round.wait(min((each for each in overdue_in if each is not None), default=inf))
         self._round.settle()
 
+    def _secure_overdue(self) -> None:
+        """What was paid for is safe after a moment; commits of what is kept already may be gathered for longer."""
+        if self._arrivals.seconds_left == 0:
+            self._arrivals.save(self._due())
+            if self._arrivals.need_flush:
+                self._flush()
+            self._arrivals.secured()
+        if self._scribe.journal.seconds_left == 0:
+            self._flush()
+
     def _secure(self) -> None:
-        """Put everything that has arrived on stable storage."""
+        """Put everything on stable storage that has arrived or is committed."""
         self._arrivals.save(self._due())
-        self._scribe.journal.flush()
+        self._flush()
         self._arrivals.secured()
+
+    def _flush(self) -> None:
+        self._scribe.journal.flush()
         self._kept.drop_committed()
 
     def _due(self) -> set[Work]:

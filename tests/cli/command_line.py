@@ -53,6 +53,17 @@ def gate(context: ToolContext) -> str:
     return "passed"
 
 
+@tool(effect="read")
+def crowd(item: int) -> int:
+    """Say how many are here at once."""
+    here = Path(f"here-{item}")
+    here.touch()
+    time.sleep(0.1)
+    count = len(list(Path().glob("here-*")))
+    here.unlink()
+    return count
+
+
 @tool(effect="read", timeout=0.1)
 def hang() -> str:
     """Overrun."""

@@ -130,6 +130,14 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
         ["execute", "--goal", "g", "--plan", "plan.json", "--response-format", "[]"],
         "error: --response-format is no JSON object",
     ),
+    "no calls at once": (
+        ["execute", "--goal", "g", "--plan", "plan.json", "--parallel", "0"],
+        "error: Invalid value for '--parallel'",
+    ),
+    "more calls at once than there may be": (
+        ["resume", "3f2a91c4", "--parallel", "100000"],
+        "error: Invalid value for '--parallel'",
+    ),
     "no steps allowed": (
         ["execute", "--goal", "g", "--plan", "plan.json", "--max-steps", "0"],
         "error: Invalid value for '--max-steps'",

@@ -90,6 +90,15 @@ def test_a_failed_run_reports_its_error_as_json(cli: CommandLine) -> None:
     assert report["error"]["tool"] == "boom"
 
 
+def test_no_more_calls_are_under_way_than_is_said(cli: CommandLine) -> None:
+    steps = [call("crowd", f"c{item}", item=item) for item in range(4)]
+    steps.append(call("crowd", "more", on={"for_each": [4, 5, 6]}, item="${item}"))
+    steps.append(assign(final_answer="${{ max(c0, c1, c2, c3, max(more)) }}"))
+    assert cli.execute(*steps, options=["--parallel", "2"])["final_answer"] == 2
+    assert cli.execute(*steps, options=["--parallel", "1"])["final_answer"] == 1
+    assert cli.execute(*steps)["final_answer"] > 2
+
+
 def test_the_limit_of_steps_ends_a_run_and_may_be_raised(cli: CommandLine) -> None:
     steps = [
         assign(i=0),

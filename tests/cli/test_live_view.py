@@ -123,6 +123,17 @@ def test_of_texts_side_by_side_one_is_seen_at_a_time(cli: CommandLine, server: F
     assert terminal.end() == 0
 
 
+def test_of_steps_side_by_side_the_first_is_shown_and_the_others_are_counted(cli: CommandLine) -> None:
+    steps = [call("gate", "a"), call("gate", "b"), call("gate", "c"), assign(final_answer="${a} ${b} ${c}")]
+    terminal = Terminal(cli.folder, "execute", "--goal", "g", "--plan", cli.plan(*steps))
+    terminal.read(seen("1 gate", "2 more under way"))
+    (cli.folder / "open").touch()
+    assert terminal.end() == 0
+    done = [line[:2] for line in terminal.frames[-1] if " gate -> " in line]
+    assert done == ["✓ ", "✓ ", "✓ "]
+    assert not seen("under way")(terminal.frames[-1])
+
+
 def test_who_was_heard_first_is_not_talked_over(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("app.cli.live.monotonic", lambda: now[0])
