@@ -32,6 +32,7 @@ _LIMIT_TEXTS: Final[Mapping[str, Callable[[int], str]]] = {
     "steps": lambda number: count(number, "step"),
     "seconds": lambda number: count(number, "second"),
     "value_bytes": lambda number: f"values of {byte_size(number)}",
+    "revisions": lambda number: count(number, "revision"),
 }
 _NAMED_VARIABLES: Final = 200
 _TEXT_CHARACTERS: Final = 400

@@ -18,7 +18,7 @@ from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarte
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
-from app.vm.records import Record, judgement_record, plain_record, recorded_outcome
+from app.vm.records import Record, judgement_record, plain_record, recorded_outcome, reused_calls
 from app.vm.scheduler import WIDTH, Scheduler
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
@@ -196,6 +196,8 @@ class Machine:
         error = made.failure.message if made.failure is not None else None
         kind = "failure" if made.failed else "step"
         values: dict[str, Json] = dict(made.variables)
-        self._tell(StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error))
+        self._tell(
+            StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error, reused_calls(record))
+        )
         if record.get("model_calls"):
             self._tell(UsageGrew(self._scribe.state.usage))

@@ -35,6 +35,7 @@ from app.services.workplace import Workplace
 from app.tools import tool
 from app.tools.base import Tool
 from app.tools.registry import Registry
+from app.vm.events import Event, StepCommitted
 from app.vm.interrupts import Interrupts
 
 Plan = list[dict[str, Any]]
@@ -683,3 +684,19 @@ def test_a_revised_task_is_shown_by_the_numbers_of_its_new_plan(bench: Bench) ->
         (20, "done", 1),
         (30, "done", 1),
     ]
+
+
+def test_who_watches_is_told_what_was_reused(bench: Bench) -> None:
+    plan = [
+        call(1, "ask", "a", {"word": "one"}),
+        call(2, "ask", "b", {"word": "${item}"}, for_each=["x", "y"]),
+        assign(3, final_answer="${a}"),
+    ]
+    bench.run(plan)
+    new = plan_from_json([assign(0, x=1), *plan])
+    revised = accept_revision(
+        bench.place, propose_revision(bench.place, bench.task, "main", new, RevisionOptions())
+    )
+    events: list[Event] = []
+    run_branch(bench.place, bench.task, revised.branch, RunOptions(Interrupts(), events.append))
+    assert [event.reused for event in events if isinstance(event, StepCommitted)] == [0, 1, 2, 0]
