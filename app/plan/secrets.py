@@ -30,3 +30,12 @@ def names_secret(value: Json) -> bool:
         # Every argument of every call comes through here: long lists of numbers are to cost next to nothing.
         return not _NAMELESS.issuperset(map(type, value)) and any(map(names_secret, value))
     return kind is dict and any(map(names_secret, value.values()))
+
+
+def named_secrets(value: Json) -> frozenset[str]:
+    """The names that stand anywhere in the value."""
+    if isinstance(value, str):
+        name = secret_name(value)
+        return frozenset() if name is None else frozenset({name})
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return frozenset().union(*map(named_secrets, members))

@@ -221,7 +221,7 @@ def make_caller(
         thinker=askers,
         watch=None if options.listener is None else partial(watch_models, options.listener),
         reuse=open_reuse(workplace, task, repository, branch, askers),
-        secrets=workplace.secrets,
+        secrets=workplace.secrets.of_plan(scribe.plan),
     )
 
 

@@ -265,7 +265,7 @@ def test_items_kept_for_a_resumed_run_hold_it_not(place: Workplace, tmp_path: Pa
 
 
 def test_all_secrets_are_hidden_in_every_step_not_only_those_it_names(place: Workplace) -> None:
-    @tool(effect="read")
+    @tool(effect="write")
     def remember() -> str:
         """Knows what an earlier call was given."""
         return f"{SEEN[0]} and {OTHER}"
@@ -275,6 +275,19 @@ def test_all_secrets_are_hidden_in_every_step_not_only_those_it_names(place: Wor
     ran = Ran(place, call("plain", "token", value="secret:TOKEN"), call("remember"))
     assert ran.variable() == "secret:TOKEN and secret:OTHER"
     ran.assert_nothing_leaked()
+
+
+def test_a_name_that_came_with_data_gets_no_value(place: Workplace) -> None:
+    @tool(effect="read")
+    def page() -> list[str]:
+        """A page whose author knows how secrets are named."""
+        return ["secret:OTHER"]
+
+    place.load_registry().add(page)
+    ran = Ran(place, call("page", "found"), call("plain", value="${found[0]}"))
+    assert SEEN == [] and ran.report.status == "failed"
+    assert ran.report.error is not None
+    assert "does not stand in the plan" in ran.report.error["message"]
 
 
 def test_what_was_masked_can_be_passed_on(place: Workplace) -> None:
