@@ -32,9 +32,9 @@ _TOOL: Final[Sections] = {
 
 _GOLDEN: Final[Sections] = {
     "Commands": {
-        "record": Entry("app.cli.golden:record", "Store a run that has ended as a golden run."),
-        "check": Entry("app.cli.golden:check", "Run golden runs again and compare, all or those named."),
-        "list": Entry("app.cli.golden:list_all", "List the golden runs."),
+        "record": Entry("app.cli.golden_runs:record", "Store a run that has ended as a golden run."),
+        "check": Entry("app.cli.golden_runs:check", "Run golden runs again and compare, all or those named."),
+        "list": Entry("app.cli.golden_runs:list_all", "List the golden runs."),
     }
 }
 

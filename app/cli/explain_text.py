@@ -86,7 +86,7 @@ def explanation_lines(branch: str, fork: Fork | None, explained: Sequence[Explan
         failed = ("  failed", BAD) if each.failed else ("", "")
         yield [
             _OUTCOMES[each.outcome],
-            f" {each.seq_no}{visit} {what}",
+            f" {each.seq_no}{visit}{' ' if what else ''}{what}",
             failed,
             (f"  {_outcome(each)}", QUIET),
         ]

@@ -20,6 +20,7 @@ from app.services.namespaces import (
     update_namespace,
 )
 from app.services.workplace import Workplace
+from app.vm.reuse import POLICIES
 
 _name = click.argument("name", metavar="NAME")
 _allowed = click.option(
@@ -31,6 +32,12 @@ _allowed = click.option(
 )
 _description = click.option("--description", metavar="TEXT", help="What the namespace is for.")
 
+_irreversible = click.option(
+    "--irreversible",
+    type=click.Choice(list(POLICIES)),
+    help="After a fork: what to do with irreversible calls of tools that were called beyond the fork point.",
+)
+
 
 @click.command(
     cls=Command,
@@ -39,15 +46,22 @@ _description = click.option("--description", metavar="TEXT", help="What the name
 @_name
 @_allowed
 @_description
+@_irreversible
 @json_option
-def create(name: str, allowed_tools: tuple[str, ...], description: str | None, as_json: bool) -> None:
+def create(
+    name: str,
+    allowed_tools: tuple[str, ...],
+    description: str | None,
+    irreversible: str | None,
+    as_json: bool,
+) -> None:
     """Make a namespace. A task in it can call the tools it allows, and no others."""
     if not allowed_tools:
         raise click.UsageError(
             "give --allowed-tools at least once; '*' allows all", click.get_current_context()
         )
     with workplace() as place:
-        row = create_namespace(place, name, allowed_tools, description or "")
+        row = create_namespace(place, name, allowed_tools, description or "", _policies(irreversible))
         _answer(place, row, "created", as_json)
 
 
@@ -55,16 +69,25 @@ def create(name: str, allowed_tools: tuple[str, ...], description: str | None, a
 @_name
 @_allowed
 @_description
+@_irreversible
 @json_option
-def update(name: str, allowed_tools: tuple[str, ...], description: str | None, as_json: bool) -> None:
+def update(
+    name: str,
+    allowed_tools: tuple[str, ...],
+    description: str | None,
+    irreversible: str | None,
+    as_json: bool,
+) -> None:
     """Change what a namespace allows, or its description.
 
     --allowed-tools replaces the whole list; what is not given stays.
     """
-    if not allowed_tools and description is None:
-        raise click.UsageError("give --allowed-tools or --description", click.get_current_context())
+    if not allowed_tools and description is None and irreversible is None:
+        raise click.UsageError(
+            "give --allowed-tools, --description or --irreversible", click.get_current_context()
+        )
     with workplace() as place:
-        row = update_namespace(place, name, allowed_tools or None, description)
+        row = update_namespace(place, name, allowed_tools or None, description, _policies(irreversible))
         _answer(place, row, "updated", as_json)
 
 
@@ -112,6 +135,10 @@ def show(name: str, as_json: bool) -> None:
         show_lines(_lines(row, tools))
 
 
+def _policies(irreversible: str | None) -> dict[str, str]:
+    return {} if irreversible is None else {"irreversible": irreversible}
+
+
 def _answer(place: Workplace, row: NamespaceRow, done: str, as_json: bool) -> None:
     if as_json:
         emit_json(namespace_document(row))
@@ -126,4 +153,7 @@ def _lines(row: NamespaceRow, tools: Sequence[str]) -> Iterator[Line]:
     if row.description:
         yield [("description  ", QUIET), row.description]
     yield [("allows       ", QUIET), ", ".join(row.allowed_tools)]
+    if "irreversible" in row.policies:
+        policy = row.policies["irreversible"]
+        yield [("irreversible ", QUIET), policy, (f"  after a fork: {POLICIES.get(policy, '')}", QUIET)]
     yield [("these tools  ", QUIET), ", ".join(tools) or "none that is here"]

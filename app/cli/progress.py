@@ -128,6 +128,8 @@ def step_line(event: StepCommitted) -> Line:
     line: Line = [(mark, style), f" {event.step.seq_no} {event.summary}"]
     if event.duration_ms is not None:
         line = [*line, (f"  {duration(event.duration_ms / 1000)}", QUIET)]
+    if event.reused:
+        line = [*line, (f"  {event.reused:,} reused" if event.reused > 1 else "  reused", QUIET)]
     if event.error is not None:
         return [*line, (f"  {one_line(event.error, 200)}", style)]
     if event.values:

@@ -29,7 +29,7 @@ from app.cli.screen import tell
 from app.cli.streams import is_terminal, note
 from app.db.base import TaskRow
 from app.errors import InputError, PlanRejected
-from app.plan.findings import has_errors
+from app.plan.findings import Finding, has_errors
 from app.plan.model import Plan
 from app.plan.parse import plan_from_json
 from app.planner.rounds import Planned
@@ -193,11 +193,13 @@ def _edited(place: Workplace, row: TaskRow, document: dict[str, object]) -> Plan
             "--edit needs a terminal", hint="give the plan with --plan FILE, or a value with --set"
         )
     before = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    text = before
+    text, findings = before, list[Finding]()
     while True:
         edited = click.edit(text, extension=".json")
         plain = None if edited is None else _without_comments(edited)
         if plain is None or not plain.strip():
+            if findings:
+                raise PlanRejected(findings)
             raise InputError("nothing was changed", hint="the plan is as it was")
         plan, findings = check_revision(place, row, plain)
         if plan is not None and not has_errors(findings):

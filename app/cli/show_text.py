@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from app.cli.screen import BAD, GOOD, ID, NAME, QUIET, STATUS_STYLES, WARN, Line, cells, width
-from app.cli.texts import byte_size, count, error_text, kind_and_size, moment, preview, short_commit
+from app.cli.texts import (
+    byte_size,
+    count,
+    error_text,
+    kind_and_size,
+    moment,
+    preview,
+    short_commit,
+    usage_text,
+)
 from app.cli.waiting_text import waiting_lines
 from app.history.commits import one_line
 from app.plan.model import Json
@@ -23,6 +32,7 @@ _LIMIT_TEXTS: Final[Mapping[str, Callable[[int], str]]] = {
     "steps": lambda number: count(number, "step"),
     "seconds": lambda number: count(number, "second"),
     "value_bytes": lambda number: f"values of {byte_size(number)}",
+    "revisions": lambda number: count(number, "revision"),
 }
 _NAMED_VARIABLES: Final = 200
 _TEXT_CHARACTERS: Final = 400
@@ -51,6 +61,8 @@ def _header(view: TaskView) -> Iterator[Line]:
     yield _field(
         "commit", (short_commit(view.commit.id), ID), *([f" {view.branch}"] if view.branch else []), at
     )
+    if view.usage["model_calls"]:
+        yield _field("models", usage_text(view.usage))
     if len(view.branches) > 1:
         yield _field(
             "branches", ", ".join(f"{each.name}{'*' if each.is_current else ''}" for each in view.branches)

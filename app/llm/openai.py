@@ -137,6 +137,9 @@ class OpenAIModel:
     ) -> Generator[str, None, None]:
         """The pieces of the text as they come; everything is also in ``gathered``."""
         with self._translated(structured=_is_structured(request)), self._open_stream(arguments) as stream:
+            kind = stream.response.headers.get("content-type", "")
+            if kind.startswith("text/html"):
+                raise self._foreign(f"a page ({kind})")  # a proxy, a login: no event will come
             for chunk in stream:
                 if not isinstance(chunk, ChatCompletionChunk):
                     raise self._foreign(chunk)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
+from typing import Final, TypeAlias
 
-from app.plan.dataflow import ERROR, ControlFlow, results
+from app.plan.dataflow import ERROR, ControlFlow, results, writes
 from app.plan.model import Calling, Jump, Plan, Step
+
+_MAX_LOOKS: Final = 200_000
+"""Steps that are looked at in search of what is set before a step is first reached; beyond, anything may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,12 @@ class Assignment:
     def surely(self, index: int, name: str) -> bool:
         """Whether every path to the step sets the variable."""
         return bool((self.definite[index] or 0) & self.bits.get(name, 0))
+
+    def unsure(self, index: int, names: Iterable[str]) -> list[str]:
+        """Those of ``names`` that some path to the step doesn't set, sorted."""
+        sure, bits = self.definite[index] or 0, self.bits
+        found = [name for name in names if not sure & bits[name]]
+        return sorted(found) if found else found
 
     def maybe(self, index: int, name: str) -> bool:
         """Whether a path to the step sets the variable."""
@@ -64,14 +75,8 @@ def assigned_before(plan: Plan, flow: ControlFlow, names: Iterable[str]) -> Assi
     return Assignment(bits, definite, possible)
 
 
-@dataclass(frozen=True, slots=True)
-class _Effect:
-    """Bits a step sets: on success, on success in some runs, on the way of its ``goto``, by having looked."""
-
-    sure: int = 0
-    perhaps: int = 0
-    failed: int = 0
-    looked: int = 0
+_Effect: TypeAlias = tuple[int, int, int, int]
+"""Bits a step sets: on success, on success in some runs, on the way of its ``goto``, by having looked."""
 
 
 def _effect(step: Step, bits: dict[str, int]) -> _Effect:
@@ -80,16 +85,55 @@ def _effect(step: Step, bits: dict[str, int]) -> _Effect:
     if isinstance(instruction, Jump):
         # A plan may ask whether a call failed and read ``error`` only then; which branch that is can't be
         # seen, so after a condition it counts as set wherever it may be.
-        return _Effect(looked=error if instruction.target is None else 0)
+        return 0, 0, 0, error if instruction.target is None else 0
     sure = 0
     for name in results(instruction):
         sure |= bits.get(name, 0)
     if isinstance(instruction, Calling):
-        return _Effect(sure, error if instruction.on_error.action == "continue" else 0, error)
-    return _Effect(sure)
+        return sure, error if instruction.on_error.action == "continue" else 0, error, 0
+    return sure, 0, 0, 0
 
 
 def _after(effect: _Effect, sure: int, maybe: int, failed: bool) -> tuple[int, int]:
+    on_success, in_some_runs, on_failure, by_looking = effect
     if failed:
-        return sure | effect.failed, maybe | effect.failed
-    return sure | effect.sure | (maybe & effect.looked), maybe | effect.sure | effect.perhaps
+        return sure | on_failure, maybe | on_failure
+    return sure | on_success | (maybe & by_looking), maybe | on_success | in_some_runs
+
+
+class FirstArrivals:
+    """What may be set when a run comes to a step for the first time: not what only a loop around it sets."""
+
+    def __init__(self, plan: Plan, flow: ControlFlow) -> None:
+        self._plan = plan
+        self._flow = flow
+        self._looks = 0
+        self._set_before = lru_cache(maxsize=None)(self._find)
+
+    def may_be_set(self, index: int, name: str) -> bool:
+        """Whether a step that lies before the first visit of this one sets the variable."""
+        names = self._set_before(index) if self._has_loops else None
+        return names is None or name in names
+
+    @cached_property
+    def _has_loops(self) -> bool:
+        return any(edge.target <= index for index, ways in enumerate(self._flow.edges) for edge in ways)
+
+    @cached_property
+    def _writes(self) -> list[frozenset[str]]:
+        return [writes(step) for step in self._plan.steps]
+
+    def _find(self, index: int) -> frozenset[str] | None:
+        """The names set by steps that the run can come to without this one; ``None``: too many to look at."""
+        seen, due, found = {0, index}, [0] if index else [], set[str]()
+        while due:
+            step = due.pop()
+            self._looks += 1
+            if self._looks > _MAX_LOOKS:
+                return None
+            found |= self._writes[step]
+            for edge in self._flow.edges[step]:
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    due.append(edge.target)
+        return frozenset(found)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 
-from app.plan.assignment import Assignment, assigned_before
+from app.plan.assignment import Assignment, FirstArrivals, assigned_before
+from app.plan.check_loops import Loops
 from app.plan.check_slots import Read
-from app.plan.components import cyclic
 from app.plan.dataflow import FINAL_ANSWER, ITEM_NAMES, ControlFlow, control_flow, results, targets, writes
 from app.plan.findings import Finding, error, warning
 from app.plan.model import Plan, Step
@@ -82,7 +82,7 @@ def check_flow(plan: Plan, reads: Sequence[Sequence[Read]]) -> list[Finding]:
     return [
         *_check_reached(program),
         *_check_variables(program),
-        *_check_loops(program),
+        *Loops(plan, program.flow, program.state.reached, program.loose).check(),
         *_check_answer(program),
     ]
 
@@ -114,14 +114,17 @@ def _check_reached(program: _Program) -> Iterator[Finding]:
 def _check_variables(program: _Program) -> Iterator[Finding]:
     if program.vague:
         yield from _check_unset(program)
+    first = FirstArrivals(program.plan, program.flow)
     for index, step in program.reached():
         for read in program.reads[index]:
-            unsure = [name for name in read.names if not program.state.surely(index, name)]
-            for name in sorted(unsure):
-                if program.state.maybe(index, name):
+            for name in program.state.unsure(index, read.names):
+                if not program.state.maybe(index, name):
+                    if not program.vague:
+                        yield _no_path(program, step, read, name)
+                elif program.vague or first.may_be_set(index, name):
                     yield _some_path(step, read, name)
-                elif not program.vague:
-                    yield _no_path(program, step, read, name)
+                else:
+                    yield _not_at_first(step, read, name)
 
 
 def _check_unset(program: _Program) -> Iterator[Finding]:
@@ -148,6 +151,11 @@ def _no_path(program: _Program, step: Step, read: Read, name: str) -> Finding:
     return error("P005", step.seq_no, read.place(name), message, _suggest(program.plan, step, name))
 
 
+def _not_at_first(step: Step, read: Read, name: str) -> Finding:
+    message = f"variable {name!r} is not set when the run first comes to this step"
+    return error("P005", step.seq_no, read.place(name), message, "set it before the loop")
+
+
 def _suggest(plan: Plan, step: Step, name: str) -> str:
     if name in writes(step):
         return "a step can't read what it sets itself; set it in a step before"
@@ -163,31 +171,6 @@ def _suggest(plan: Plan, step: Step, name: str) -> str:
 
 def _written(plan: Plan) -> frozenset[str]:
     return frozenset().union(*(writes(step) for step in plan.steps))
-
-
-def _check_loops(program: _Program) -> Iterator[Finding]:
-    steps = program.plan.steps
-    edges = [[edge.target for edge in ways] for ways in program.flow.edges]
-    for component in cyclic(edges):
-        members = set(component)
-        if not program.state.reached(component[0]) or _leaves(program, members, edges):
-            continue
-        numbers = ", ".join(str(steps[index].seq_no) for index in component[:10])
-        more = "" if len(component) <= 10 else f" and {len(component) - 10} more"
-        message = f"the loop of steps {numbers}{more} has no way out"
-        hint = "add a jump with a condition that leads out of it, or set final_answer in it"
-        yield error("P010", steps[component[0]].seq_no, "", message, hint)
-
-
-def _leaves(program: _Program, members: set[int], edges: Sequence[Sequence[int]]) -> bool:
-    last = len(program.plan.steps) - 1
-    return any(
-        index in program.loose
-        or (index == last and program.flow.runs_off)
-        or FINAL_ANSWER in results(program.plan.steps[index].instruction)
-        or any(target not in members for target in edges[index])
-        for index in members
-    )
 
 
 def _check_answer(program: _Program) -> Iterator[Finding]:

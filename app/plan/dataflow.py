@@ -6,7 +6,7 @@ Graphs speak of steps by their index in ``plan.steps``; what comes from or goes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -14,7 +14,7 @@ from app.plan.components import cyclic
 from app.plan.expressions import compile_expression
 from app.plan.model import Assign, Calling, Instruction, Json, Jump, Plan, Step
 from app.plan.paths import Path
-from app.plan.references import compile_assign_value, compile_template
+from app.plan.references import reads_of
 
 FINAL_ANSWER: Final = "final_answer"
 ERROR: Final = "error"
@@ -22,6 +22,11 @@ ITEM_NAMES: Final = frozenset({"item", "index"})
 """What a ``for_each`` sets while it computes the arguments of one call."""
 
 _NO_RESULTS: Final[Mapping[str, Json]] = {}
+_NO_NAMES: Final[frozenset[str]] = frozenset()
+_CONDITION: Final = ("parameters", "condition")
+_TARGET: Final = ("parameters", "target_seq")
+_IF_TRUE: Final = ("parameters", "jump_if_true")
+_IF_FALSE: Final = ("parameters", "jump_if_false")
 
 
 class Slot(NamedTuple):
@@ -33,46 +38,42 @@ class Slot(NamedTuple):
 
     path: Path
     value: Json
-    kind: Literal["template", "assign", "expression"] = "template"
-    hidden: frozenset[str] = frozenset()
+    kind: Literal["template", "expression"] = "template"
+    hidden: frozenset[str] = _NO_NAMES
 
     def reads(self) -> frozenset[str]:
         """The variables read here. Raises ``TemplateSyntaxError`` or ``ExpressionSyntaxError``."""
         if self.kind == "expression":
             return compile_expression(self.value).reads
-        if self.kind == "assign":
-            return compile_assign_value(self.value).reads
-        return compile_template(self.value).reads - self.hidden
+        names = reads_of(self.value)
+        return names - self.hidden if self.hidden else names
 
 
-def slots(instruction: Instruction) -> Iterator[Slot]:
+def slots(instruction: Instruction) -> list[Slot]:
     """Every place of the instruction that may read variables. ``reasoning`` has none: its text stays text."""
     if isinstance(instruction, Assign):
-        for name, value in instruction.values.items():
-            if not _is_plain(value):
-                yield Slot(("parameters", name), value, "assign")
-    elif isinstance(instruction, Calling):
-        yield from _calling_slots(instruction)
-    elif isinstance(instruction, Jump):
-        yield from _jump_slots(instruction)
+        values = instruction.values.items()
+        return [Slot(("parameters", name), value) for name, value in values if not _is_plain(value)]
+    if isinstance(instruction, Calling):
+        return _calling_slots(instruction)
+    return _jump_slots(instruction) if isinstance(instruction, Jump) else []
 
 
-def _calling_slots(call: Calling) -> Iterator[Slot]:
-    hidden: frozenset[str] = frozenset()
-    if call.for_each is not None:
-        hidden = ITEM_NAMES
-        yield Slot(("parameters", "for_each"), call.for_each)
-    for name, value in call.tool_params.items():
-        if not _is_plain(value):
-            yield Slot(("parameters", "tool_params", name), value, "template", hidden)
+def _calling_slots(call: Calling) -> list[Slot]:
+    hidden = _NO_NAMES if call.for_each is None else ITEM_NAMES
+    found = [
+        Slot(("parameters", "tool_params", name), value, "template", hidden)
+        for name, value in call.tool_params.items()
+        if not _is_plain(value)
+    ]
+    return found if call.for_each is None else [Slot(("parameters", "for_each"), call.for_each), *found]
 
 
-def _jump_slots(jump: Jump) -> Iterator[Slot]:
+def _jump_slots(jump: Jump) -> list[Slot]:
     if jump.condition is not None:
-        yield Slot(("parameters", "condition"), jump.condition, "expression")
-    for name, value in (("condition_prompt", jump.condition_prompt), ("context", jump.context)):
-        if not _is_plain(value):
-            yield Slot(("parameters", name), value)
+        return [Slot(_CONDITION, jump.condition, "expression")]
+    asked = (("condition_prompt", jump.condition_prompt), ("context", jump.context))
+    return [Slot(("parameters", name), value) for name, value in asked if not _is_plain(value)]
 
 
 def _is_plain(value: Json) -> bool:
@@ -116,12 +117,12 @@ class Target(NamedTuple):
 def targets(instruction: Instruction) -> tuple[Target, ...]:
     """Every ``seq_no`` the instruction may jump to, in the order of the documentation."""
     if isinstance(instruction, Jump):
-        named = (
-            ("target_seq", instruction.target),
-            ("jump_if_true", instruction.if_true),
-            ("jump_if_false", instruction.if_false),
-        )
-        return tuple(Target(("parameters", name), seq_no) for name, seq_no in named if seq_no is not None)
+        if instruction.target is not None:
+            return (Target(_TARGET, instruction.target),)
+        found = (Target(_IF_TRUE, instruction.if_true),) if instruction.if_true is not None else ()
+        if instruction.if_false is None:
+            return found
+        return (*found, Target(_IF_FALSE, instruction.if_false))
     if isinstance(instruction, Calling) and instruction.on_error.target is not None:
         return (Target(("parameters", "on_error", "goto"), instruction.on_error.target),)
     return ()
@@ -161,8 +162,7 @@ def control_flow(plan: Plan) -> ControlFlow:
 
 def _ways(instruction: Instruction, index: int, index_of: Mapping[int, int]) -> tuple[Edge, ...]:
     way_on = (Edge(index + 1),) if falls_through(instruction) else ()
-    jumps = targets(instruction)
-    if not jumps:
+    if isinstance(instruction, Assign) or not (jumps := targets(instruction)):
         return way_on
     failed = isinstance(instruction, Calling)
     found = [Edge(index_of[target.seq_no], failed) for target in jumps if target.seq_no in index_of]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any, Final, NoReturn
 
 from app.plan.expression_functions import Function
-from app.plan.expression_tokens import ExpressionSyntaxError, source_of
+from app.plan.expression_tokens import ExpressionSyntaxError, plain_source_of, source_of
 from app.plan.values import MAX_INT_BITS, is_encodable
 
 MAX_DEPTH: Final = 100
@@ -30,6 +31,8 @@ _REFUSED: Final[dict[type, tuple[str, str]]] = {
     ast.Is: ("'is'", "write '=='"),
     ast.IsNot: ("'is not'", "write '!='"),
 }
+_SMALL: Final = 1 << 53
+"""Numbers below it are within all limits; one that is not finite is never below."""
 _HINT: Final = "see the plan language for what an expression is"
 
 
@@ -38,12 +41,17 @@ def parse_expression(text: str, functions: Mapping[str, Function]) -> tuple[ast.
 
     Raises :class:`ExpressionSyntaxError`.
     """
-    source = source_of(text)
+    source = plain_source_of(text)
     try:
-        tree = ast.parse(source, mode="eval").body
+        tree = ast.parse(source or source_of(text), mode="eval").body
+        reads = _plain_reads(tree, functions)
+        if reads is not None:
+            return tree, reads
         checker = _Checker(text, functions)
         return checker.visit(tree), frozenset(checker.reads)
     except SyntaxError as error:
+        if source is not None:
+            source_of(text)  # what it has to say about brackets says more
         raise ExpressionSyntaxError(text, error.msg, _HINT) from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionSyntaxError(text, "a number too long or nesting too deep", _HINT) from None
@@ -118,3 +126,56 @@ class _Checker(ast.NodeTransformer):
 
     def _refuse(self, message: str, hint: str) -> NoReturn:
         raise ExpressionSyntaxError(self.text, message, hint)
+
+
+_PLAIN_DEPTH: Final = MAX_DEPTH // 2
+_OPERATORS: Final = frozenset(kind for kind in _ALLOWED if not kind._fields)  # type: ignore[attr-defined]
+_PARTS: Final[Mapping[type, Callable[[Any], Iterable[Any]]]] = {
+    ast.BinOp: attrgetter("left", "right", "op"),
+    ast.UnaryOp: attrgetter("operand", "op"),
+    ast.Compare: attrgetter("left", "comparators", "ops"),
+    ast.BoolOp: attrgetter("values"),
+    ast.Subscript: attrgetter("value", "slice"),
+    ast.IfExp: attrgetter("test", "body", "orelse"),
+    ast.List: attrgetter("elts"),
+    ast.Dict: attrgetter("keys", "values"),
+}
+"""What is to be looked at in a node; several of a kind come as a list."""
+
+
+def _plain_reads(tree: ast.expr, functions: Mapping[str, Function]) -> frozenset[str] | None:
+    """The variables that a tree reads in which nothing is to be refused or replaced; else ``None``.
+
+    Most expressions are so, and this is quick. What is wrong with the others is for :class:`_Checker` to say.
+    """
+    reads: set[str] = set()
+    level: list[Any] = [tree]
+    for _ in range(_PLAIN_DEPTH):
+        below: list[Any] = []
+        for node in level:
+            kind = type(node)
+            if kind is ast.Name:
+                reads.add(node.id)
+            elif kind in _PARTS:
+                below += _PARTS[kind](node)
+            elif kind is list:
+                below += node
+            elif kind is ast.Call and _is_plain_call(node, functions):
+                below += node.args
+            elif kind not in _OPERATORS and not (kind is ast.Constant and _is_plain(node.value)):
+                return None
+        if not below:
+            return None if reads & _CONSTANTS.keys() else frozenset(reads)
+        level = below
+    return None
+
+
+def _is_plain_call(node: ast.Call, functions: Mapping[str, Function]) -> bool:
+    known = functions.get(node.func.id) if isinstance(node.func, ast.Name) else None
+    return known is not None and known.accepts(len(node.args)) and not node.keywords
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is str:
+        return value.isascii()
+    return value is None or (-_SMALL < value < _SMALL if isinstance(value, int | float) else False)

@@ -38,6 +38,7 @@ __all__ = [
     "TemplateSyntaxError",
     "compile_assign_value",
     "compile_template",
+    "reads_of",
 ]
 
 MAX_DEPTH: Final = 100
@@ -47,6 +48,9 @@ _CACHED: Final = 16_384
 _CACHED_LENGTH: Final = 2000
 
 _MARK: Final = re.compile(r"\$\$\{|\$\{\{|\$\{")
+_PLAIN_REFERENCE: Final = re.compile(rf"\$\{{({NAME.pattern})\}}")
+_PLAIN_EXPRESSION: Final = re.compile(rf"\$\{{\{{([^{{}}]{{1,{MAX_TEXT - 10}}})\}}\}}")
+"""The usual kinds, found at once: a variable as a whole, and an expression without braces within."""
 _SPACE: Final = re.compile(r"\s*")
 _IN_EXPRESSION: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[{}]""", re.DOTALL)
 
@@ -88,6 +92,29 @@ def compile_assign_value(value: Json) -> Template:
     return template
 
 
+def reads_of(value: Json) -> frozenset[str]:
+    """The variables in ``value``, as those of its template, which is made only where they are not seen at once.
+
+    Raises as :func:`compile_template`.
+    """
+    names: set[str] = set()
+    return frozenset(names) if _find_plain(value, names, 0) else compile_template(value).reads
+
+
+def _find_plain(value: Json, names: set[str], depth: int) -> bool:
+    """Adds the variables of plain references; false where there is anything else."""
+    if type(value) is str:
+        if "${" not in value:
+            return True
+        found = _PLAIN_REFERENCE.findall(value)
+        names.update(found)
+        return len(found) == value.count("${") and "$${" not in value
+    if isinstance(value, list | dict):
+        parts = value if isinstance(value, list) else value.values()
+        return depth < MAX_DEPTH and all(_find_plain(part, names, depth + 1) for part in parts)
+    return True
+
+
 def _compile(value: Json, depth: int) -> Template | None:
     """The template of a value, or ``None`` where the value is constant and stands as it is."""
     if type(value) is str:
@@ -127,6 +154,12 @@ def _compile_text(text: str) -> Template:
 
 
 def _build_text(text: str) -> Template:
+    plain = _PLAIN_REFERENCE.fullmatch(text)
+    if plain is not None:
+        return ReferenceTemplate(text, Reference(plain[1], (), text))
+    plain = _PLAIN_EXPRESSION.fullmatch(text)
+    if plain is not None:
+        return ExpressionTemplate(text, compile_expression(plain[1].strip()))
     pieces = _pieces(text)
     if all(isinstance(piece, str) for piece in pieces):
         return Template("".join(map(str, pieces)))
@@ -135,7 +168,7 @@ def _build_text(text: str) -> Template:
         if isinstance(piece, Reference):
             return ReferenceTemplate(text, piece)
         if isinstance(piece, Evaluated):
-            return ExpressionTemplate(text, piece)
+            return ExpressionTemplate(text, piece.expression)
     return TextTemplate(text, pieces)
 
 
@@ -163,6 +196,9 @@ def _pieces(text: str) -> list[Piece]:
 
 def _read_reference(text: str, start: int) -> tuple[Reference, int]:
     """The reference whose ``$`` is at ``start``, and where it ends."""
+    plain = _PLAIN_REFERENCE.match(text, start)
+    if plain is not None:
+        return Reference(plain[1], (), plain[0]), plain.end()
     position = _after_space(text, start + 2)
     name = NAME.match(text, position)
     if name is None:

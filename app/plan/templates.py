@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from app.errors import ExpressionFailed
 from app.plan.budget import Budget
@@ -52,6 +52,8 @@ class Evaluated:
         return self.expression.evaluate(variables, budget)
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
 Piece: TypeAlias = str | Reference | Evaluated
 """A stretch of a text: as it stands, or filled in."""
 
@@ -59,19 +61,23 @@ Piece: TypeAlias = str | Reference | Evaluated
 class Template:
     """A constant value, and the base of those that aren't.
 
-    ``references`` are all mentions of variables in order, ``reads`` the names in them. ``whole`` is true
-    where only the run can tell the value's type: a text that is one reference, expression or calculation.
+    ``reads`` are the names of the variables in it. ``whole`` is true where only the run can tell the value's type: a
+    text that is one reference, expression or calculation.
     """
 
-    __slots__ = ("reads", "references", "value")
+    __slots__ = ("reads", "value")
 
     is_constant = True
     whole = False
 
-    def __init__(self, value: Json, references: Iterable[Reference] = ()) -> None:
+    def __init__(self, value: Json, reads: frozenset[str] = _NONE) -> None:
         self.value = value
-        self.references = tuple(references)
-        self.reads = frozenset(reference.name for reference in self.references)
+        self.reads = reads
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """All mentions of variables, in order."""
+        return ()
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         """The value with everything filled in.
@@ -91,8 +97,12 @@ class ReferenceTemplate(Template):
     whole = True
 
     def __init__(self, value: str, reference: Reference) -> None:
-        super().__init__(value, (reference,))
+        super().__init__(value, frozenset((reference.name,)))
         self.reference = reference
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return (self.reference,)
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         return self.reference.resolve(variables)
@@ -106,9 +116,13 @@ class ExpressionTemplate(Template):
     is_constant = False
     whole = True
 
-    def __init__(self, value: str, evaluated: Evaluated) -> None:
-        super().__init__(value, evaluated.references)
-        self.expression = evaluated.expression
+    def __init__(self, value: str, expression: Expression) -> None:
+        super().__init__(value, expression.reads)
+        self.expression = expression
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(Evaluated(self.expression, self.value).references)
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         return self.expression.evaluate(variables, budget)
@@ -122,8 +136,12 @@ class TextTemplate(Template):
     is_constant = False
 
     def __init__(self, value: str, pieces: Sequence[Piece]) -> None:
-        super().__init__(value, references_of(pieces))
+        super().__init__(value, frozenset().union(*map(_names, pieces)))
         self.pieces = tuple(pieces)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(references_of(self.pieces))
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         budget = budget or Budget()
@@ -136,16 +154,17 @@ class CalculationTemplate(TextTemplate):
     ``calculation`` is the same with the names ``r0``, ``r1``, … for the references.
     """
 
-    __slots__ = ("calculation",)
+    __slots__ = ("calculation", "operands")
 
     whole = True
 
     def __init__(self, value: str, pieces: Sequence[Piece], calculation: Expression) -> None:
         super().__init__(value, pieces)
         self.calculation = calculation
+        self.operands = references_of(pieces)
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
-        operands = [reference.resolve(variables) for reference in self.references]
+        operands = [reference.resolve(variables) for reference in self.operands]
         if not all(map(is_number, operands)):
             return super().resolve(variables, budget)
         return self.calculation.evaluate({f"r{index}": value for index, value in enumerate(operands)}, budget)
@@ -159,8 +178,12 @@ class ListTemplate(Template):
     is_constant = False
 
     def __init__(self, value: list[Json], items: Mapping[int, Template]) -> None:
-        super().__init__(value, _all_references(items.values()))
+        super().__init__(value, _all_reads(items.values()))
         self.items = tuple(items.items())
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(reference for _, item in self.items for reference in item.references)
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         budget = budget or Budget()
@@ -178,8 +201,12 @@ class ObjectTemplate(Template):
     is_constant = False
 
     def __init__(self, value: dict[str, Json], members: Mapping[str, Template]) -> None:
-        super().__init__(value, _all_references(members.values()))
+        super().__init__(value, _all_reads(members.values()))
         self.members = tuple(members.items())
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(reference for _, member in self.members for reference in member.references)
 
     def resolve(self, variables: Mapping[str, Json], budget: Budget | None = None) -> Json:
         budget = budget or Budget()
@@ -200,8 +227,14 @@ def references_of(pieces: Iterable[Piece]) -> list[Reference]:
     return found
 
 
-def _all_references(templates: Iterable[Template]) -> list[Reference]:
-    return [reference for template in templates for reference in template.references]
+def _names(piece: Piece) -> Iterable[str]:
+    if isinstance(piece, Reference):
+        return (piece.name,)
+    return () if isinstance(piece, str) else piece.expression.reads
+
+
+def _all_reads(templates: Iterable[Template]) -> frozenset[str]:
+    return frozenset().union(*(template.reads for template in templates))
 
 
 def _written(piece: Piece, variables: Mapping[str, Json], budget: Budget) -> str:

@@ -17,6 +17,7 @@ from app.services.waiting import find_waiting
 from app.services.workplace import Workplace
 from app.vm.decisions import Waiting
 from app.vm.forks import find_fork_point
+from app.vm.usage import NO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class TaskView:
     steps: list[StepView]
     variables: dict[str, Json]
     steps_executed: int
+    usage: dict[str, Json]
     error: dict[str, Json] | None
     waiting: Waiting | None
 
@@ -78,6 +80,7 @@ class TaskView:
             "commit": self.commit.id,
             "status": self.status,
             "steps": self.steps_executed,
+            "usage": self.usage,
             "branches": [branch.to_json() for branch in self.branches],
             "plan": [step.to_json() for step in self.steps],
             "variables": self.variables,
@@ -108,6 +111,7 @@ def show_task(workplace: Workplace, task: TaskRow, revision: str | None) -> Task
         steps,
         snapshot.variables,
         snapshot.control.get("steps", 0),
+        {**NO_USAGE, **snapshot.control.get("usage", {})},
         snapshot.control.get("error"),
         waiting,
     )

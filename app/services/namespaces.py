@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.db.base import NamespaceRow
@@ -14,7 +14,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 
 def create_namespace(
-    workplace: Workplace, name: str, allowed_tools: Sequence[str], description: str = ""
+    workplace: Workplace,
+    name: str,
+    allowed_tools: Sequence[str],
+    description: str = "",
+    policies: Mapping[str, Any] | None = None,
 ) -> NamespaceRow:
     """A new namespace. Raises ``InputError`` for its name, ``Conflict`` where it is taken."""
     if not _NAME.match(name):
@@ -22,7 +26,7 @@ def create_namespace(
             f"{name!r} can't be the name of a namespace", hint="letters, digits, '_', '.', '-', at most 100"
         )
     now = workplace.clock_ms()
-    row = NamespaceRow(name, tuple(allowed_tools), description, {}, now, now)
+    row = NamespaceRow(name, tuple(allowed_tools), description, policies or {}, now, now)
     workplace.namespaces.create(row)
     return row
 
@@ -32,14 +36,15 @@ def update_namespace(
     name: str,
     allowed_tools: Sequence[str] | None = None,
     description: str | None = None,
+    policies: Mapping[str, Any] | None = None,
 ) -> NamespaceRow:
-    """Replace what is given, keep the rest. Raises ``NotFound``."""
+    """Replace what is given, keep the rest; of ``policies`` those that are not named. Raises ``NotFound``."""
     old = workplace.namespaces.get(name)
     row = NamespaceRow(
         name,
         old.allowed_tools if allowed_tools is None else tuple(allowed_tools),
         old.description if description is None else description,
-        old.policies,
+        {**old.policies, **(policies or {})},
         old.created_ms,
         workplace.clock_ms(),
     )

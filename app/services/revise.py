@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db.base import TaskRow
-from app.errors import Conflict, InputError, NotFound, PlanRejected
+from app.errors import BranchMoved, Conflict, InputError, NotFound, PlanRejected
 from app.llm.base import Watch
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
@@ -80,8 +80,12 @@ def current_plan(workplace: Workplace, task: TaskRow, branch: str) -> dict[str, 
     with open_repository(workplace, task) as repository:
         plan = repository.reader.plan(repository.commit(repository.head(branch)).tree)
     if plan is None:
-        raise Conflict(f"branch {branch!r} has no plan yet", hint="`resume` has one written")
+        raise _no_plan(branch)
     return plan
+
+
+def _no_plan(branch: str) -> Conflict:
+    return Conflict(f"branch {branch!r} has no plan yet", hint="`resume` has one written")
 
 
 def set_in_step(plan: Mapping[str, Json], seq_no: int, path_text: str, value: Json) -> dict[str, Json]:
@@ -143,7 +147,7 @@ def suggest_revision(
     with open_repository(workplace, task) as repository:
         snapshot = repository.reader.snapshot(repository.commit(repository.head(branch)).tree)
     if snapshot.plan is None:
-        raise Conflict(f"branch {branch!r} has no plan yet", hint="`resume` has one written")
+        raise _no_plan(branch)
     plan = plan_from_json(snapshot.plan)
     if only_step is not None and only_step not in {step.seq_no for step in plan.steps}:
         raise NotFound("step", str(only_step), hint="steps: " + ", ".join(str(s.seq_no) for s in plan.steps))
@@ -175,14 +179,15 @@ def propose_revision(
 ) -> Proposal:
     """Work out what ``plan`` would do to ``branch``. Nothing is kept.
 
-    Raises ``NotFound`` (branch), ``PlanRejected``, ``Conflict`` where a worker runs the branch and no name was given
-    (with one, it forks from what is committed), or where there is a branch of that name.
+    Raises ``NotFound`` (branch), ``PlanRejected``, ``Conflict`` where there is no plan yet, where a worker runs the
+    branch and no name was given (with one, it forks from what is committed), or where there is a branch of that name.
     """
     findings = check_revision(workplace, task, json.dumps(plan.to_json()))[1]
     if has_errors(findings):
         raise PlanRejected(findings)
     with open_repository(workplace, task) as repository:
-        repository.head(branch)
+        if repository.reader.plan(repository.commit(repository.head(branch)).tree) is None:
+            raise _no_plan(branch)
         if options.name is None:
             _refuse_running(workplace, task, branch)
         name = new_branch_name(repository, options.name, "revision")
@@ -209,7 +214,7 @@ def propose_revision(
 def accept_revision(workplace: Workplace, proposal: Proposal) -> Revised:
     """Commit a proposal as a branch of its own, and make that one the task's current branch.
 
-    Raises ``Conflict`` where the branch that it revises has moved since, ``BranchMoved`` where its name was taken.
+    Raises ``Conflict`` where the branch that it revises has moved since, or its name was taken.
     """
     task, options = proposal.task, proposal.options
     with open_repository(workplace, task) as repository:
@@ -227,9 +232,13 @@ def accept_revision(workplace: Workplace, proposal: Proposal) -> Revised:
         if options.policy is not None:
             record["irreversible"] = options.policy
         fork = past.fork_point(proposal.plan)
-        revised = commit_revision(
-            task.id, past, fork, proposal.plan, proposal.name, record, author=workplace.person
-        )
+        try:
+            revised = commit_revision(
+                task.id, past, fork, proposal.plan, proposal.name, record, author=workplace.person
+            )
+        except BranchMoved:
+            message = f"a branch {proposal.name!r} was made meanwhile"
+            raise Conflict(message, hint="revise again, or give another --name") from None
         status = COMPLETED if fork.pc is None else "paused"
     workplace.tasks.note_run(task.id, proposal.name, status, workplace.clock_ms())
     return revised

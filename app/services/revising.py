@@ -120,6 +120,7 @@ def revise_failed(
     branch: str,
     repository: Repository,
     scribe: Scribe,
+    askers: Askers | None,
     listener: Listener | None = None,
 ) -> Revised | None:
     """Have the reasoning model revise the plan of a run whose last step failed, and commit what it writes.
@@ -140,7 +141,6 @@ def revise_failed(
     if past.attempted([failure]) or attempted_at(past.ledger, branch, scribe.state):
         tell(NotRevised("the step that failed may have changed the outside: a new plan can't undo that"))
         return None
-    askers = workplace.open_askers(scribe.state.usage)
     if askers is None:
         tell(NotRevised("no model is configured to revise the plan"))
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +11,7 @@ from app.db.base import TaskRow
 from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
+from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
@@ -34,6 +35,7 @@ from app.vm.performer import Performer
 from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
 from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING
+from app.vm.usage import known_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,16 @@ def _run(
         _raise_limit(workplace, scribe, options.max_steps)
     if scribe.state.status == COMPLETED or _still_limited(scribe):
         return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
+    used = _used(repository, scribe)
     if scribe.plan is None:
-        _plan(workplace, task, branch, scribe, heartbeat, options)
-    result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options)
+        askers: Askers | None = _plan(workplace, task, branch, scribe, heartbeat, options, used)
+    else:
+        askers = workplace.open_askers(used)
+    result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options, askers)
     revised = None
     if result.status == FAILED:
         with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
-            revised = revise_failed(workplace, task, branch, repository, scribe, options.listener)
+            revised = revise_failed(workplace, task, branch, repository, scribe, askers, options.listener)
         assert journal.head is not None
         result = replace(result, head=journal.head)  # a stop that says why there is no revision
     return report_run(task, branch, scribe.state, result), revised
@@ -139,8 +144,8 @@ def _run_machine(
     scribe: Scribe,
     heartbeat: Heartbeat,
     options: RunOptions,
+    askers: Askers | None,
 ) -> RunResult:
-    askers = workplace.open_askers(scribe.state.usage)  # what planning has used counts
     listener = options.listener
     with Performer(
         clock=workplace.clock_ms,
@@ -169,9 +174,10 @@ def _plan(
     scribe: Scribe,
     heartbeat: Heartbeat,
     options: RunOptions,
-) -> None:
-    """Have a model write the plan that the task has not got yet."""
-    askers = require_askers(workplace, scribe.state.usage)
+    used: Mapping[str, Json],
+) -> Askers:
+    """Have a model write the plan that the task has not got yet. Gives the models: what they used counts on."""
+    askers = require_askers(workplace, used)
     _set_status(workplace, task, branch, PLANNING)
     if options.listener is not None:
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
@@ -179,6 +185,16 @@ def _plan(
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
+    return askers
+
+
+def _used(repository: Repository, scribe: Scribe) -> Mapping[str, Json]:
+    """What counts against the budgets of a run that goes on: where a sum is unknown, what is known of it."""
+    usage = scribe.state.usage
+    if None not in usage.values() or scribe.journal.head is None:
+        return usage
+    log = repository.log(scribe.journal.head)
+    return known_usage(repository.reader.record(commit.tree) for commit in log)
 
 
 def make_caller(
@@ -205,7 +221,7 @@ def make_caller(
         thinker=askers,
         watch=None if options.listener is None else partial(watch_models, options.listener),
         reuse=open_reuse(workplace, task, repository, branch, askers),
-        secrets=workplace.secrets,
+        secrets=workplace.secrets.of_plan(scribe.plan),
     )
 
 

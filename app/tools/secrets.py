@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Final
 
 from app.errors import ArgumentsInvalid, ConfigurationError
 from app.plan.model import Json
-from app.plan.secrets import MARK, NAME, names_secret, secret_name
+from app.plan.secrets import MARK, NAME, named_secrets, names_secret, secret_name
 from app.tools.masks import Masks
 
 SHORTEST: Final = 6
@@ -20,7 +21,17 @@ class Secrets:
 
     def __init__(self, values: Mapping[str, str], keys: Mapping[str, str] | None = None) -> None:
         self._values = dict(values)
+        self._plans: frozenset[str] | None = None
         self.masks = Masks({**(keys or {}), **{MARK + name: value for name, value in values.items()}})
+
+    def of_plan(self, plan: Json) -> Secrets:
+        """The same for the calls of a plan: they get the secrets that it names, and no others.
+
+        A name that comes from a page, a file or a model is nobody's wish, and would carry a value out.
+        """
+        secrets = copy(self)
+        secrets._plans = named_secrets(plan)
+        return secrets
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self._values)})"
@@ -46,6 +57,11 @@ class Secrets:
         return value
 
     def _value(self, name: str) -> str:
+        if self._plans is not None and name not in self._plans:
+            raise ArgumentsInvalid(
+                f"{MARK}{name} does not stand in the plan: it came with data, which can't name a secret",
+                hint="write it into the step that needs it",
+            )
         if name not in self._values:
             raise ArgumentsInvalid(
                 f"{MARK}{name}: STACKVM_SECRET_{name} is not set", hint="put it into .env or the environment"

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final, TypeAlias
 
+from app.errors import ModelError
 from app.plan.model import Json
 from app.tools.context import Cancellation, Cancelled, Generate, NotPerformed, ToolContext
 from app.tools.masks import NO_MASKS, Masks
 from app.tools.results import to_json_value
 from app.vm.calls import MAX_DELAY_SECONDS, Call, CallError
+from app.vm.thinking import model_error_text
 from app.vm.tool_logs import tool_logger
 
 Attempted: TypeAlias = tuple[Json, CallError | None]
@@ -118,6 +120,8 @@ def _raised(call: Call, error: BaseException, arguments: dict[str, Any]) -> Call
     name = call.tool.context_parameter
     if isinstance(error, Cancelled) and name is not None and arguments[name].cancellation.requested:
         return CallError("cancelled", text)
+    if isinstance(error, ModelError):
+        text = _one_line(call.secrets.masks.text(model_error_text(error)))
     return CallError("raised", text, _attribute(error, "final") is True, _retry_after(error))
 
 

@@ -93,7 +93,10 @@ class UsageGrew:
 
 @dataclass(frozen=True, slots=True)
 class StepCommitted:
-    """A step was committed, or its failure. ``duration_ms`` is ``None`` for a step without an effect."""
+    """A step was committed, or its failure. ``duration_ms`` is ``None`` for a step without an effect.
+
+    ``reused``: how many of its calls, one where it is no ``for_each``, took an earlier answer.
+    """
 
     commit: str
     step: Step
@@ -102,6 +105,7 @@ class StepCommitted:
     duration_ms: int | None
     values: dict[str, Json]
     error: str | None = None
+    reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

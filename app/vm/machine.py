@@ -17,11 +17,11 @@ from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarte
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts
 from app.vm.limits import limit_reached
-from app.vm.records import Record, judgement_record, plain_record, recorded_outcome
+from app.vm.records import Record, judgement_record, plain_record, recorded_outcome, reused_calls
 from app.vm.scheduler import WIDTH, Scheduler
 from app.vm.scribe import Scribe
 from app.vm.state import FAILED, RUNNING, WAITING, Transition
-from app.vm.thinking import Thinker
+from app.vm.thinking import Thinker, model_error_text
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
 
@@ -160,7 +160,7 @@ class Machine:
             raise CutShort from None
         except ModelError as error:
             calls = [call.to_json() for call in error.calls]
-            return judgement_record(effect, Outcome(error=f"the model: {error}"), calls)
+            return judgement_record(effect, Outcome(error=model_error_text(error)), calls)
         return judgement_record(effect, Outcome(thought.value), [call.to_json() for call in thought.calls])
 
     def _start_timer(self) -> Timer:
@@ -194,6 +194,8 @@ class Machine:
         error = made.failure.message if made.failure is not None else None
         kind = "failure" if made.failed else "step"
         values: dict[str, Json] = dict(made.variables)
-        self._tell(StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error))
+        self._tell(
+            StepCommitted(oid.hex(), step, kind, made.summary, duration, values, error, reused_calls(record))
+        )
         if record.get("model_calls"):
             self._tell(UsageGrew(self._scribe.state.usage))

@@ -147,3 +147,10 @@ def recorded_answers(record: Record) -> Iterator[tuple[dict[str, Json], Json]]:
     for item, value in enumerate(record["values"]):
         if str(item) not in errors:
             yield {**inputs, **{name: column[item] for name, column in columns.items()}}, value
+
+
+def reused_calls(record: Record) -> int:
+    """How many of a step's calls took an earlier answer."""
+    if "count" in record:
+        return sum(span["count"] for span in record.get("origins", ()))
+    return int("from_commit" in record)

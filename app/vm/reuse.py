@@ -168,9 +168,14 @@ class _Answers:
         finished = finished_answers(source.branch, rows, written)
         self._values = {id(each.answer.origin): each.value for each in finished}
         self._answers = by_key([*line.calls, *(Call(each.key, each.answer) for each in finished)])
+        self._of_models = {
+            key for key, answers in self._answers.items() if any(answer.minds for answer in answers)
+        }
 
     def nth(self, key: CallKey, place: int, fits: Callable[[Answer], bool]) -> Found | None:
-        fitting = [answer for answer in self._answers.get(key, ()) if fits(answer)]
+        fitting = self._answers.get(key, ())
+        if key in self._of_models:  # all others fit, and may be many
+            fitting = [answer for answer in fitting if fits(answer)]
         if place >= len(fitting):
             return None
         origin = fitting[place].origin

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from app.plan.model import Calling, Step
 from app.tools.base import Tool
+from app.tools.llm import MODEL_TOOLS
 from app.vm.caller import Answer, Caller
 from app.vm.keys import CallKey
 from app.vm.work import Work
+
+Question: TypeAlias = tuple[CallKey, tuple[str, ...]]
+"""A key, and for a model the keys that are wanted of its answer."""
 
 
 class TakenAnswers:
@@ -17,7 +22,7 @@ class TakenAnswers:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._asked: dict[int, Counter[CallKey]] = {}
+        self._asked: dict[int, Counter[Question]] = {}
         self._left: dict[int, Tool] = {}
 
     @property
@@ -30,18 +35,20 @@ class TakenAnswers:
         reuse = self._caller.reuse
         if reuse is None or not reuse.takes(work.tool):
             return
-        before: Counter[CallKey] = Counter()
+        before: Counter[Question] = Counter()
         for place, keys in self._asked.items():
             if place < position:
                 before.update(keys)
         asked = self._asked[position] = Counter()
+        outputs = work.effect.outputs
         for item, has_answer in work.calls():
             key = work.key_of(item, reuse.written)
+            question = key, outputs if work.tool.name in MODEL_TOOLS else ()
             if not has_answer:
-                found = reuse.find(key, work.effect.outputs, before[key] + asked[key])
+                found = reuse.find(key, outputs, before[question] + asked[question])
                 if found is not None:
                     work.settle(item, Answer(self._caller.from_earlier(found)))
-            asked[key] += 1
+            asked[question] += 1
 
     def leaves(self, position: int, tool: Tool, unresolved: Iterable[Step]) -> bool:
         """Whether a call must be left to its turn: one ahead may ask the same, and nobody knows yet."""

@@ -12,6 +12,11 @@ from app.plan.model import Json
 from app.tools.context import Cancellation, Generate
 
 
+def model_error_text(error: ModelError) -> str:
+    """A model's error as that of a step. A limit that is reached speaks for itself."""
+    return str(error) if error.kind == "budget" else f"the model: {error}"
+
+
 class Thought(Protocol):
     """A value that a model gave, and the calls it took."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from app.plan.model import Json
@@ -19,5 +20,21 @@ def add_usage(usage: Mapping[str, Json], calls: Sequence[Mapping[str, Any]]) -> 
         total["model_calls"] += 1
         for name in _SUMS:
             used = call.get(name)
-            total[name] = None if used is None or total[name] is None else total[name] + used
+            total[name] = None if used is None or total[name] is None else _sum(total[name], used)
     return total
+
+
+def known_usage(records: Iterable[Mapping[str, Any]]) -> dict[str, Json]:
+    """What is known of the calls in ``records``, whatever else is not: what a budget must not forget."""
+    known: dict[str, Json] = {**NO_USAGE}
+    for record in records:
+        for call in record.get("model_calls", ()):
+            known = add_usage(known, [{name: call.get(name) or 0 for name in _SUMS}])
+    return known
+
+
+def _sum(total: Json, used: Json) -> Json:
+    """Money is decimal: 0.1 and 0.2 are 0.3. Each number stands for the shortest decimal that is written for it."""
+    if isinstance(total, int) and isinstance(used, int):
+        return total + used
+    return float(Decimal(repr(total)) + Decimal(repr(used)))

@@ -15,8 +15,10 @@ sys.path[:0] = [str(TESTS / "cli"), str(TESTS), str(TESTS / "llm")]
 
 from command_line import TOOLS, CommandLine  # noqa: E402
 from databases import create_schema  # noqa: E402
+from fake_ollama import FakeOllama  # noqa: E402
 from fake_openai import FakeOpenAI  # noqa: E402
 from fake_server import running  # noqa: E402
+from model_servers import ModelServer  # noqa: E402
 
 from app.config import SECRET_PREFIX, Settings  # noqa: E402
 from app.db.session import open_database  # noqa: E402
@@ -68,3 +70,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-key-0123456789")
         monkeypatch.setenv("OPENAI_BASE_URL", f"{fake.url}/v1")
         yield fake
+
+
+@pytest.fixture(params=["openai", "ollama"])
+def models(
+    request: pytest.FixtureRequest, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModelServer]:
+    """A server of each provider's protocol, and the settings that name it. Every request has to be answered."""
+    with running({"openai": FakeOpenAI, "ollama": FakeOllama}[request.param]()) as server:
+        yield ModelServer(request.param, server, cli, monkeypatch)
+        assert [asked.messages for asked in server.unanswered] == []

@@ -124,6 +124,9 @@ class Terminal:
         self.frames.append(frame)
         return True
 
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
     def press_control_c(self) -> None:
         self.process.send_signal(signal.SIGINT)
 

@@ -163,7 +163,7 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "arguments that are no JSON": (["tool", "call", "double", "{"], "error: the argument is no JSON"),
     "a namespace without tools": (["namespace", "create", "x"], "error: give --allowed-tools at least once"),
     "a namespace without a name": (["namespace", "create", " ", "--allowed-tools=*"], "error: ' ' can't be the name"),
-    "a change of nothing": (["namespace", "update", "x"], "error: give --allowed-tools or --description"),
+    "a change of nothing": (["namespace", "update", "x"], "error: give --allowed-tools, --description or --irreversible"),
     "a namespace to delete that is not there": (["namespace", "delete", "x"], "error: no namespace 'x'"),
 }  # fmt: skip
 

@@ -44,7 +44,7 @@ def test_a_wrong_key_is_a_failure_and_is_not_shown(cli: CommandLine, server: Fak
 
 
 def test_a_server_that_lists_nothing_is_no_failure(cli: CommandLine, server: FakeOpenAI) -> None:
-    server.answers.append(Answer(status=404, pieces=["{}"]))
+    server.put(Answer(status=404, pieces=["{}"]))
     assert "not checked" in model_check(cli, ok=True)["detail"]
 
 

@@ -188,3 +188,16 @@ def test_a_task_whose_plan_is_given_is_not_called_scripted(
 ) -> None:
     plan = str(EXAMPLES / "longest_modules.json")
     assert "scripted" not in checkout.run("execute", "--goal", "g", "--plan", plan).stderr
+
+
+def test_the_golden_runs_of_the_examples_are_the_same_and_call_nothing(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a wanted change: run the example again, and `golden record TASK NAME --replace`."""
+    monkeypatch.setenv("GOLDEN_DIR", str(EXAMPLES / "golden"))
+    monkeypatch.setenv("TOOLS_ROOT", str(cli.folder))
+    results = cli.json("golden", "check")
+    stored = {path.stem for path in (EXAMPLES / "golden").glob("*.bundle")}
+    examples = {path.stem for kind in ("*.json", "scripted/*.yaml") for path in EXAMPLES.glob(kind)}
+    assert {result["name"] for result in results} == stored == examples
+    assert {(result["verdict"], result["calls_made"]) for result in results} == {("same", 0)}

@@ -70,6 +70,14 @@ def test_namespaces_come_and_go(cli: CommandLine) -> None:
     assert cli.json("namespace", "list") == []
 
 
+def test_a_namespace_may_say_what_becomes_of_irreversible_calls(cli: CommandLine) -> None:
+    made = cli.json("namespace", "create", "calm", "--allowed-tools", "*", "--irreversible", "reuse")
+    assert made["policies"] == {"irreversible": "reuse"}
+    changed = cli.json("namespace", "update", "calm", "--irreversible", "skip")
+    assert (changed["policies"], changed["allowed_tools"]) == ({"irreversible": "skip"}, ["*"])
+    assert "skip" in cli.ok("namespace", "show", "calm")
+
+
 def test_a_namespace_says_which_tools_it_lets_through(cli: CommandLine) -> None:
     result = cli.run("namespace", "create", "odd", "--allowed-tools", "no_such", "--allowed-tools", "*_file")
     assert result.exit_code == 0

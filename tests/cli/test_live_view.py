@@ -35,7 +35,7 @@ BROKEN = {"version": 1, "steps": [{"seq_no": 1, **assign(final_answer="${missing
 def streams(server: FakeOpenAI, *pieces: str | threading.Event) -> None:
     """A reply in pieces; an event among them holds it back."""
     parts = [piece if isinstance(piece, threading.Event) else chunk({"content": piece}) for piece in pieces]
-    server.answers.append(Answer(pieces=[*parts, chunk({}, "stop"), "data: [DONE]\n\n"], headers=EVENTS))
+    server.put(Answer(pieces=[*parts, chunk({}, "stop"), "data: [DONE]\n\n"], headers=EVENTS))
 
 
 def seen(*texts: str) -> Any:
@@ -96,8 +96,8 @@ def test_every_frame_fits_and_nothing_that_a_model_says_reaches_the_terminal(
 def test_a_retry_is_said_and_what_was_streamed_is_void(cli: CommandLine, server: FakeOpenAI) -> None:
     gate = threading.Event()
     streams(server, "rubbish", gate, "\x00")
-    server.answers[-1].cut = True
-    server.answers[-1].pieces = server.answers[-1].pieces[:2]
+    server.turns[-1].answer.cut = True
+    server.turns[-1].answer.pieces = server.turns[-1].answer.pieces[:2]
     server.refuses(429, "slow down", headers={"retry-after": "3"})
     streams(server, "fine")
     plan = cli.plan(call("llm_generate", "final_answer", prompt="Sing"))

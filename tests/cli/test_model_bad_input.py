@@ -63,7 +63,7 @@ def refusing(status: int, message: str, **error: Any) -> Callable[[FakeOpenAI], 
 
 
 def silent(server: FakeOpenAI) -> None:
-    server.answers += [Answer(wait=5)] * 5
+    server.put_all([Answer(wait=5)] * 5)
 
 
 def overloaded(server: FakeOpenAI) -> None:
@@ -112,7 +112,7 @@ def test_what_a_server_refuses_is_one_line_and_can_be_resumed(
     assert KEY not in result.output
     assert task["status"] == "failed"
 
-    server.answers.clear()
+    server.forget()
     server.says(PLAN)
     assert cli.json("resume", task["task_id"])["final_answer"] == "done"
 

@@ -20,8 +20,8 @@ SOON = 4.0
 VERDICT = json.dumps({"result": True, "explanation": "so"})
 
 SERVERS: dict[str, Callable[[FakeOpenAI], object]] = {
-    "silent": lambda server: server.answers.extend([Answer(wait=60)] * 9),
-    "slow": lambda server: server.answers.extend(
+    "silent": lambda server: server.put_all([Answer(wait=60)] * 9),
+    "slow": lambda server: server.put_all(
         [Answer(pieces=[chunk({"content": "x "})] * 500, headers=EVENTS, pause=0.2)] * 9
     ),
     "busy": lambda server: [server.refuses(429, "later", headers={"retry-after": "60"}) for _ in range(9)],
@@ -84,7 +84,7 @@ def test_a_command_ends_at_once_and_its_run_goes_on_later(
     ]
     assert task["status"] == "paused"
 
-    server.answers.clear()
+    server.forget()
     if steps is None:
         server.says(json.dumps([{"seq_no": 1, **assign(final_answer="sung")}]))
     for _ in range(calls):

@@ -134,7 +134,7 @@ def test_an_error_of_who_listens_ends_the_call() -> None:
 
 
 def test_a_silent_server_is_left_at_once(served: Served) -> None:
-    served.server.answers.append(Answer(wait=20))
+    served.server.put(Answer(wait=20))
     cancellation = Cancellation()
     threading.Timer(0.2, cancellation.request).start()
     with at_once(), pytest.raises(Cancelled):

@@ -53,7 +53,7 @@ def test_googles_names_may_be_written_short(openai_server: FakeOpenAI, openai_mo
     ids=["not found", "not allowed", "too many", "a page", "another protocol", "a list"],
 )
 def test_a_server_without_a_list_is_no_error(served: Served, answer: Answer) -> None:
-    served.server.answers.append(answer)
+    served.server.put(answer)
     assert not served.model.offered(5)
 
 
@@ -66,7 +66,7 @@ def test_what_stands_in_the_way_of_every_call_is_an_error(served: Served, status
 
 
 def test_a_silent_server_times_out(served: Served) -> None:
-    served.server.answers.append(Answer(wait=5))
+    served.server.put(Answer(wait=5))
     with pytest.raises(ModelError) as caught:
         served.model.offered(0.2)
     assert caught.value.kind == "timeout"

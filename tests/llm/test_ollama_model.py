@@ -46,7 +46,7 @@ def test_thinking_is_no_part_of_the_text(ollama_server: FakeOllama, ollama_model
 def test_half_a_line_is_a_reply_that_was_cut_off(
     ollama_server: FakeOllama, ollama_model: OllamaModel
 ) -> None:
-    ollama_server.answers.append(Answer(pieces=[line("Yes"), line(", it is")[:30]]))
+    ollama_server.put(Answer(pieces=[line("Yes"), line(", it is")[:30]]))
     error = failure(ollama_model, stream=True)
     assert (error.kind, error.may_pass) == ("network", True)
 
@@ -54,5 +54,5 @@ def test_half_a_line_is_a_reply_that_was_cut_off(
 def test_a_line_that_is_no_json_in_a_stream_is_garbage(
     ollama_server: FakeOllama, ollama_model: OllamaModel
 ) -> None:
-    ollama_server.answers.append(Answer(pieces=[line("Yes"), "what?\n"]))
+    ollama_server.put(Answer(pieces=[line("Yes"), "what?\n"]))
     assert failure(ollama_model, stream=True).kind == "garbage"

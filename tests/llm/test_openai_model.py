@@ -131,14 +131,14 @@ def test_odd_chunks_are_passed_over(openai_server: FakeOpenAI, openai_model: Ope
         chunk({"content": "Yes."}),
         chunk({}, "stop"),
     ]
-    openai_server.answers.append(Answer(pieces=[*pieces, "data: [DONE]\n\n"], headers=EVENTS))
+    openai_server.put(Answer(pieces=[*pieces, "data: [DONE]\n\n"], headers=EVENTS))
     assert openai_model.complete(asking(), lambda token: None).text == "Yes."
 
 
 def test_a_line_that_is_no_json_in_a_stream_is_garbage(
     openai_server: FakeOpenAI, openai_model: OpenAIModel
 ) -> None:
-    openai_server.answers.append(Answer(pieces=["data: what?\n\n"], headers=EVENTS))
+    openai_server.put(Answer(pieces=["data: what?\n\n"], headers=EVENTS))
     assert failure(openai_model, stream=True).kind == "garbage"
 
 

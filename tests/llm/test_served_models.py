@@ -94,7 +94,7 @@ def test_a_wait_that_can_not_be_read_is_none_or_no_time(served: Served, text: st
 
 @BOTH_WAYS
 def test_a_silent_server_times_out(served: Served, stream: bool) -> None:
-    served.server.answers.append(Answer(wait=5))
+    served.server.put(Answer(wait=5))
     begin = time.monotonic()
     error = failure(impatient(served, 0.2), stream=stream)
     assert (error.kind, error.may_pass) == ("timeout", True)
@@ -143,9 +143,7 @@ def test_an_error_within_a_stream_is_the_servers(served: Served) -> None:
 def test_another_protocol_is_garbage_or_nothing(
     served: Served, text: str, content_type: str, stream: bool
 ) -> None:
-    served.server.answers.append(
-        Answer(pieces=[text] if text else [], headers={"content-type": content_type})
-    )
+    served.server.put(Answer(pieces=[text] if text else [], headers={"content-type": content_type}))
     error = failure(served.model, stream=stream)
     # Through a stream, a page without events looks like a reply that ended before it began.
     assert error.kind in (("garbage", "network") if stream else ("garbage",))

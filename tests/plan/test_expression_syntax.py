@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import time
 import warnings
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from app.plan.expression_functions import FUNCTIONS
+from app.plan.expression_syntax import _Checker, _plain_reads, parse_expression
+from app.plan.expression_tokens import plain_source_of, source_of
 from app.plan.expressions import ExpressionSyntaxError, compile_expression
 
 SECONDS = 2.0
@@ -76,3 +82,70 @@ class TestRefused:
     @pytest.mark.parametrize("text", ["a" * 10_001, "'" + "x" * 10_000 + "'"])
     def test_a_text_that_is_too_long(self, text: str) -> None:
         assert "10000" in refused(text)
+
+
+_ATOMS = [
+    "a",
+    "row",
+    "true",
+    "None",
+    "1",
+    "2.5",
+    "1e400",
+    "'x'",
+    '"y z"',
+    "'ü'",
+    "'\\n'",
+    "[a, 1]",
+    "{'k': a}",
+    "()",
+]
+_SHAPES = [
+    "{0} + {1}", "{0}*{1}", "-{0}", "not {0}", "{0} < {1} <= {0}", "{0} in {1}", "{0} and {1} or {0}", "({0})",
+    "{0}[{1}]", "{0}[1:]", "len({0})", "max({0}, {1})", "lenn({0})", "len()", "{0} if {1} else 2", "{0} is {1}",
+    "{0}.b", "[{0}, {1}]", "({0}, {1})", "{0} {1}", "{0}({1})", "*{0}", "{0} = {1}", "{{{0}: {1}}}", "({0}",
+    "{0}]", " {0}\t+ {1} ", "len(value={0})", "{0} if {1}", "lambda: {0}", "{0}\u00a0",
+]  # fmt: skip
+
+
+@st.composite
+def texts(draw: st.DrawFn, depth: int = 3) -> str:
+    """Expressions and what is almost one."""
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        return draw(st.sampled_from(_ATOMS))
+    shape = draw(st.sampled_from(_SHAPES))
+    return shape.format(draw(texts(depth=depth - 1)), draw(texts(depth=depth - 1)))
+
+
+def closely(text: str) -> tuple[str, frozenset[str]] | str:
+    """What the close look alone has to say: tree and variables, or why the text is refused."""
+    try:
+        tree = ast.parse(source_of(text), mode="eval").body
+        checker = _Checker(text, FUNCTIONS)
+        return ast.dump(checker.visit(tree)), frozenset(checker.reads)
+    except ExpressionSyntaxError as error:
+        return str(error)
+    except SyntaxError as error:
+        return error.msg
+
+
+@settings(max_examples=400)
+@given(texts())
+def test_the_quick_look_sees_what_the_close_one_sees(text: str) -> None:
+    seen = closely(text)
+    try:
+        tree, reads = parse_expression(text, FUNCTIONS)
+    except ExpressionSyntaxError as error:
+        assert isinstance(seen, str)
+        assert seen in str(error)
+    else:
+        assert (ast.dump(tree), reads) == seen
+
+
+@pytest.mark.parametrize(
+    "text", ["a + 1", "len(a) * 2 + row['n'] - 1", "a > 3 and b in [1, 'x']", "x if ok == 2 else -y[0]"]
+)
+def test_usual_expressions_need_no_close_look(text: str) -> None:
+    source = plain_source_of(text)
+    assert source == text
+    assert _plain_reads(ast.parse(source, mode="eval").body, FUNCTIONS) is not None

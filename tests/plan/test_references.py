@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
 from collections import ChainMap
 from typing import Any
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 
 from app.errors import ExpressionFailed, ReferenceFailed
 from app.plan.expressions import ExpressionSyntaxError
-from app.plan.references import Reference, TemplateSyntaxError, compile_assign_value, compile_template
+from app.plan.references import (
+    Reference,
+    TemplateSyntaxError,
+    compile_assign_value,
+    compile_template,
+    reads_of,
+)
 
 VARIABLES: dict[str, Any] = {
     "n": 3,
@@ -368,3 +375,36 @@ def test_an_escaped_text_comes_out_as_it_was(text: str) -> None:
 def test_a_variable_stands_where_its_reference_stood(around: str, value: str) -> None:
     if "${" not in around and not around.endswith("$"):
         assert compile_template(f"{around}${{v}}.").resolve({"v": value}) == f"{around}{value}."
+
+
+@given(VALUES)
+def test_what_a_value_reads_is_what_its_template_reads(value: Any) -> None:
+    try:
+        reads = compile_template(value).reads
+    except (TemplateSyntaxError, ExpressionSyntaxError) as error:
+        with pytest.raises(type(error), match=re.escape(error.message)):
+            reads_of(value)
+    else:
+        assert reads_of(value) == reads
+
+
+SPACES = st.sampled_from(["", " ", "\n", "\t "])
+
+
+@given(SPACES, st.sampled_from(["n", "rows[0].id", "_a9", "n.k"]), SPACES)
+def test_a_reference_is_the_same_however_it_is_spaced(before: str, path: str, after: str) -> None:
+    spaced, plain = compile_template(f"${{{before}{path}{after}}}"), compile_template(f"${{{path}}}")
+    assert type(spaced) is type(plain)
+    assert [(each.name, each.path) for each in spaced.references] == [
+        (each.name, each.path) for each in plain.references
+    ]
+    assert spaced.reads == plain.reads
+
+
+@pytest.mark.parametrize("text", ["${{ n + 1 }}", "${{n+1}}", "${{\nn + 1 }}", "${{ n + {'k': 1}['k'] }}"])
+def test_an_expression_is_the_same_however_it_is_found(text: str) -> None:
+    template = compile_template(text)
+    assert template.whole
+    assert template.reads == {"n"}
+    assert template.references == (Reference("n", (), text),)
+    assert template.resolve({"n": 2}) == 3

@@ -19,6 +19,7 @@ from app.plan.parse import plan_from_json
 from app.services.branches import delete_branch, fork_branch
 from app.services.explain import Explanation, explain_run
 from app.services.inspect import show_task
+from app.services.namespaces import create_namespace, update_namespace
 from app.services.replays import replay_branch
 from app.services.reports import Revised, RunReport
 from app.services.revise import (
@@ -34,6 +35,7 @@ from app.services.workplace import Workplace
 from app.tools import tool
 from app.tools.base import Tool
 from app.tools.registry import Registry
+from app.vm.events import Event, StepCommitted
 from app.vm.interrupts import Interrupts
 
 Plan = list[dict[str, Any]]
@@ -494,6 +496,15 @@ class TestIrreversible:
             assert report.final_answer == "sent to ann"
             assert bench.explain(revised.branch)[2].outcome == "reused"
 
+    def test_the_namespace_may_decide(self, bench: Bench) -> None:
+        create_namespace(bench.place, "calm", ["*"], policies={"irreversible": "reuse"})
+        bench.run(self.PLAN, namespace="calm")
+        _, report = bench.revise(self.changed())
+        assert (report.status, report.final_answer, bench.world.calls) == ("completed", "sent to ann", [])
+        assert bench.revise(self.changed(), policy="ask")[1].status == "waiting"
+        update_namespace(bench.place, "calm", description="asks again", policies={"irreversible": "ask"})
+        assert bench.revise(self.changed())[1].status == "waiting"
+
     def test_waits_after_a_mere_fork_too(self, bench: Bench) -> None:
         report = bench.run(self.PLAN)
         bench.world.calls.clear()
@@ -592,7 +603,7 @@ class TestModels:
         ]
         place = scripted(reply("generate", "first"), reply("generate", {"k": 1, "l": 2}))
         task = submit_task(place, NewTask(goal="test", plan=json.dumps(plan)))
-        run_branch(place, task, "main", RunOptions(Interrupts()))
+        run_branch(place, task, "main", RunOptions(Interrupts(), parallel=1))
         new = plan_from_json([assign(0, x=1), *plan])
         revised = accept_revision(place, propose_revision(place, task, "main", new, RevisionOptions()))
         report = run_branch(place, task, revised.branch, RunOptions(Interrupts()))
@@ -634,6 +645,16 @@ class TestBadInput:
         with pytest.raises(Conflict, match="has moved"):
             accept_revision(bench.place, proposal)
 
+    def test_a_name_that_was_taken_meanwhile_is_refused(self, bench: Bench) -> None:
+        bench.run(hundred())
+        plan = plan_from_json(hundred(changed=1))
+        one, other = (
+            propose_revision(bench.place, bench.task, "main", plan, RevisionOptions()) for _ in range(2)
+        )
+        accept_revision(bench.place, one)
+        with pytest.raises(Conflict, match="meanwhile"):
+            accept_revision(bench.place, other)
+
     def test_a_running_branch_is_revised_only_under_a_name(self, bench: Bench) -> None:
         bench.run(hundred())
         bench.place.leases.acquire(bench.task.id, "main", "somebody", 30)
@@ -663,3 +684,19 @@ def test_a_revised_task_is_shown_by_the_numbers_of_its_new_plan(bench: Bench) ->
         (20, "done", 1),
         (30, "done", 1),
     ]
+
+
+def test_who_watches_is_told_what_was_reused(bench: Bench) -> None:
+    plan = [
+        call(1, "ask", "a", {"word": "one"}),
+        call(2, "ask", "b", {"word": "${item}"}, for_each=["x", "y"]),
+        assign(3, final_answer="${a}"),
+    ]
+    bench.run(plan)
+    new = plan_from_json([assign(0, x=1), *plan])
+    revised = accept_revision(
+        bench.place, propose_revision(bench.place, bench.task, "main", new, RevisionOptions())
+    )
+    events: list[Event] = []
+    run_branch(bench.place, bench.task, revised.branch, RunOptions(Interrupts(), events.append))
+    assert [event.reused for event in events if isinstance(event, StepCommitted)] == [0, 1, 2, 0]

@@ -7,8 +7,9 @@ import logging
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import pytest
@@ -32,8 +33,10 @@ from app.services.waiting import Decision, decide
 from app.services.workplace import Workplace
 from app.tools import NotPerformed, ToolContext, tool
 from app.tools.llm import llm_generate
+from app.vm.calls import Call
 from app.vm.events import Event, TokenSaid, ToolSaid
 from app.vm.interrupts import Interrupts
+from app.vm.performer import Performer
 
 TOKEN = 'sk-4fQ9zTr7Lm2"X/vB8nHc+1WyK5dJ é3Ga6Us'
 OTHER = "another-value-of-another-secret-77"
@@ -63,7 +66,7 @@ def leak(way: str, token: str, context: ToolContext) -> Any:
     if way == "raise":
         raise ValueError(f"401 for {token}: Basic {b64encode(b'me:' + token.encode()).decode()}")
     if way == "long":
-        raise ValueError("x" * 1_980 + token)
+        raise ValueError("x" * 1_976 + token)
     if way == "class":
         raise type(f"Bad{token}", (Exception,), {})
     if way == "strict":
@@ -262,7 +265,7 @@ def test_items_kept_for_a_resumed_run_hold_it_not(place: Workplace, tmp_path: Pa
 
 
 def test_all_secrets_are_hidden_in_every_step_not_only_those_it_names(place: Workplace) -> None:
-    @tool(effect="read")
+    @tool(effect="write")
     def remember() -> str:
         """Knows what an earlier call was given."""
         return f"{SEEN[0]} and {OTHER}"
@@ -272,6 +275,19 @@ def test_all_secrets_are_hidden_in_every_step_not_only_those_it_names(place: Wor
     ran = Ran(place, call("plain", "token", value="secret:TOKEN"), call("remember"))
     assert ran.variable() == "secret:TOKEN and secret:OTHER"
     ran.assert_nothing_leaked()
+
+
+def test_a_name_that_came_with_data_gets_no_value(place: Workplace) -> None:
+    @tool(effect="read")
+    def page() -> list[str]:
+        """A page whose author knows how secrets are named."""
+        return ["secret:OTHER"]
+
+    place.load_registry().add(page)
+    ran = Ran(place, call("page", "found"), call("plain", value="${found[0]}"))
+    assert SEEN == [] and ran.report.status == "failed"
+    assert ran.report.error is not None
+    assert "does not stand in the plan" in ran.report.error["message"]
 
 
 def test_what_was_masked_can_be_passed_on(place: Workplace) -> None:
@@ -330,6 +346,24 @@ def test_the_value_is_checked_against_the_schema_and_not_shown(place: Workplace)
         assert ran.report.error is not None
         assert "secret:TOKEN" in ran.report.error["message"]
         ran.assert_nothing_leaked()
+
+
+def test_of_a_long_value_no_part_is_shown(tmp_path: Path) -> None:
+    long = "".join(f"{n:03}-Kq7/" for n in range(40))
+
+    @tool(effect="read")
+    def dated(day: date, title: Annotated[str, Field(max_length=5)], kind: Literal["a", "b"]) -> str:
+        """Takes what a long text can't be."""
+        return f"{day} {title} {kind}"
+
+    workplace, database = make_workplace(tmp_path, [dated], secrets={"TOKEN": long})
+    good = {"day": "2026-01-01", "title": "x", "kind": "a"}
+    for name in good:
+        ran = Ran(workplace, call("dated", **{**good, name: "secret:TOKEN"}))
+        assert ran.report.error is not None
+        assert "secret:TOKEN" in ran.report.error["message"]
+        assert trace_of(long, ran.report.error["message"]) is None
+    database.close()
 
 
 def test_replay_needs_no_secret(place: Workplace) -> None:
@@ -426,6 +460,21 @@ def test_a_model_is_told_the_name_never_the_value(place: Workplace, tmp_path: Pa
     assert "secret:MISSING" in asked
     assert asked.count("secret:TOKEN") >= 4
     assert trace_of(TOKEN, asked) is None
+
+
+def test_a_tool_asks_a_model_through_the_masks_of_its_own_call(place: Workplace) -> None:
+    asked: list[Any] = []
+
+    def generate(*words: Any) -> str:
+        asked.append(words)
+        return "done"
+
+    with Performer() as performer:
+        request = Call(
+            model_user, {"token": "secret:TOKEN"}, generate=lambda _: generate, secrets=place.secrets
+        )
+        assert performer.perform(request).value == "done"
+    assert asked == [("say secret:TOKEN", {"header": ["secret:TOKEN"]}, None)]
 
 
 def test_what_a_model_says_is_masked_token_by_token(place: Workplace, tmp_path: Path) -> None:

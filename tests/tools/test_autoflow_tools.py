@@ -90,7 +90,7 @@ def answer(document: Any, status: int = 200, **headers: str) -> Answer:
 
 
 def test_the_knowledge_graph_is_asked_as_the_server_documents_it(server: FakeServer) -> None:
-    server.answers = [answer(GRAPH)]
+    server.answer_with([answer(GRAPH)])
     outcome, _ = perform(tools_of(server)["retrieve_knowledge_graph"], query="What is TiKV?")
     assert outcome.value == {
         "entities": [
@@ -122,7 +122,7 @@ def test_the_knowledge_graph_is_asked_as_the_server_documents_it(server: FakeSer
 
 
 def test_passages_come_with_their_documents(server: FakeServer) -> None:
-    server.answers = [answer(CHUNKS)]
+    server.answer_with([answer(CHUNKS)])
     outcome, _ = perform(
         tools_of(server, base_url=f"{server.url}/api/v1/")["vector_search"], query="stores", top_k=2
     )
@@ -146,7 +146,7 @@ def test_passages_come_with_their_documents(server: FakeServer) -> None:
 
 
 def test_ten_passages_are_asked_for_where_nobody_says_how_many(server: FakeServer) -> None:
-    server.answers = [answer({"chunks": []})]
+    server.answer_with([answer({"chunks": []})])
     outcome, _ = perform(tools_of(server)["vector_search"], query="stores")
     assert outcome.value == []
     assert server.asked[0].body["retrieval_config"]["vector_search"] == {"top_k": 10}
@@ -159,20 +159,22 @@ def test_ten_passages_are_asked_for_where_nobody_says_how_many(server: FakeServe
 def test_a_server_that_is_busy_is_asked_again_when_it_says(
     server: FakeServer, headers: dict[str, str], pause: float
 ) -> None:
-    server.answers = [answer({"detail": "slow down"}, 429, **headers), answer(CHUNKS)]
+    server.answer_with([answer({"detail": "slow down"}, 429, **headers), answer(CHUNKS)])
     outcome, pauses = perform(tools_of(server)["vector_search"], query="stores")
     assert (outcome.attempts, len(outcome.value)) == (2, 2)
     assert pauses == [pause]
 
 
 def test_the_time_to_ask_again_may_be_a_date(server: FakeServer) -> None:
-    server.answers = [answer("", 503, retry_after=formatdate(time.time() + 30, usegmt=True)), answer(CHUNKS)]
+    server.answer_with(
+        [answer("", 503, retry_after=formatdate(time.time() + 30, usegmt=True)), answer(CHUNKS)]
+    )
     _, pauses = perform(tools_of(server)["vector_search"], query="stores")
     assert 25 < pauses[0] <= 30
 
 
 def test_a_server_in_trouble_is_asked_four_times(server: FakeServer) -> None:
-    server.answers = [answer({"detail": f"trouble {n}"}, 500 + n) for n in range(4)]
+    server.answer_with([answer({"detail": f"trouble {n}"}, 500 + n) for n in range(4)])
     outcome, pauses = perform(tools_of(server)["vector_search"], query="stores")
     assert outcome.error is not None
     assert outcome.error.message == f"AutoFlowError: {server.url} answered 503: trouble 3"
@@ -204,7 +206,7 @@ def test_a_server_in_trouble_is_asked_four_times(server: FakeServer) -> None:
 def test_what_no_other_attempt_could_mend_fails_at_once_in_one_line(
     server: FakeServer, given: Answer, said: str
 ) -> None:
-    server.answers = [given]
+    server.answer_with([given])
     outcome, pauses = perform(tools_of(server)["vector_search"], query="stores")
     assert outcome.error is not None
     assert said in outcome.error.message
@@ -215,7 +217,7 @@ def test_what_no_other_attempt_could_mend_fails_at_once_in_one_line(
 
 
 def test_an_unknown_knowledge_base_is_named(server: FakeServer) -> None:
-    server.answers = [answer({**GRAPH, "knowledge_bases": [], "entities": [], "relationships": []})]
+    server.answer_with([answer({**GRAPH, "knowledge_bases": [], "entities": [], "relationships": []})])
     outcome, _ = perform(tools_of(server)["retrieve_knowledge_graph"], query="TiKV")
     assert outcome.error is not None
     assert "has no knowledge base 7: see KB_ID" in outcome.error.message
@@ -224,14 +226,14 @@ def test_an_unknown_knowledge_base_is_named(server: FakeServer) -> None:
 
 def test_an_answer_that_quotes_the_key_is_masked(server: FakeServer) -> None:
     chunk = {"text": f"you sent {KEY}", "score": 1.0, "metadata": {KEY: [KEY]}}
-    server.answers = [answer({"chunks": [chunk]})]
+    server.answer_with([answer({"chunks": [chunk]})])
     outcome, _ = perform(tools_of(server)["vector_search"], query="stores")
     assert outcome.value[0]["text"] == "you sent [AUTOFLOW_API_KEY]"
     assert KEY not in repr(outcome)
 
 
 def test_a_server_that_breaks_off_is_asked_again(server: FakeServer) -> None:
-    server.answers = [Answer(200, ['{"chunks": ['], cut=True), answer(CHUNKS)]
+    server.answer_with([Answer(200, ['{"chunks": ['], cut=True), answer(CHUNKS)])
     outcome, _ = perform(tools_of(server)["vector_search"], query="stores")
     assert (outcome.attempts, outcome.error) == (2, None)
 
@@ -249,7 +251,7 @@ def test_a_server_that_is_absent_is_named() -> None:
 
 @pytest.mark.parametrize("slow", [Answer(200, ["{}"], wait=5), Answer(200, ['{"chunks": [', "]}"], pause=5)])
 def test_a_server_that_is_silent_is_given_up(server: FakeServer, slow: Answer) -> None:
-    server.answers = [slow]
+    server.answer_with([slow])
     client = AutoFlowClient(AutoFlow(server.url, KEY, 7), silent_seconds=0.2)
     started = time.monotonic()
     with pytest.raises(AutoFlowError, match=r"did not answer within 0\.2 s") as raised:
@@ -259,7 +261,7 @@ def test_a_server_that_is_silent_is_given_up(server: FakeServer, slow: Answer) -
 
 
 def test_an_endless_answer_is_given_up(server: FakeServer) -> None:
-    server.answers = [Answer(200, ["x" * 400] * 5)]
+    server.answer_with([Answer(200, ["x" * 400] * 5)])
     client = AutoFlowClient(AutoFlow(server.url, KEY, 7), max_bytes=1_000)
     with pytest.raises(AutoFlowError, match="more than 1,000 bytes") as raised:
         client.chunks("stores", 3)

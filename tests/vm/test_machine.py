@@ -119,7 +119,7 @@ def test_the_time_of_a_commit_is_the_end_of_its_effect_and_never_before_its_pare
     done(rig)
     times = [commit.time for commit in rig.repository.log(rig.head())][::-1]
     assert times == sorted(times)
-    assert times[-1] == rig.records()[-1]["ended_ms"] // 1000
+    assert times[-1] == max(record.get("ended_ms", 0) for record in rig.records()) // 1000
 
 
 def test_a_failing_step_is_a_commit_and_the_run_can_try_again() -> None:
