@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from threading import TIMEOUT_MAX, Timer
 from time import monotonic
 from typing import Final
@@ -69,7 +68,6 @@ class Machine:
             caller=caller,
             interrupts=interrupts,
             tell=self._tell,
-            has_time=lambda: self._seconds() < scribe.limits.get("seconds", inf),
             width=width,
         )
 

@@ -49,10 +49,7 @@ class _Planned:
 
 
 class Scheduler:
-    """Makes the calls of one run, at most ``width`` at once. Belongs to the machine's thread.
-
-    ``has_time``: whether the run may begin calls before their turn.
-    """
+    """Makes the calls of one run, at most ``width`` at once. Belongs to the machine's thread."""
 
     def __init__(
         self,
@@ -63,7 +60,6 @@ class Scheduler:
         caller: Caller,
         interrupts: Interrupts,
         tell: Callable[[Event], None],
-        has_time: Callable[[], bool],
         width: int = WIDTH,
     ) -> None:
         self._scribe = scribe
@@ -72,7 +68,6 @@ class Scheduler:
         self._caller = caller
         self._interrupts = interrupts
         self._tell = tell
-        self._has_time = has_time
         self._width = width
         self._stretches = Stretches(interpreter.plan, self._role)
         self._kept = KeptOutcomes(caller.ledger, caller.branch)
@@ -233,8 +228,8 @@ class Scheduler:
             self._open = [position for position in self._open if self._has_more(position)]
             first = min(self._open, key=ahead.urgency, default=None)
             if first is not None and (ready is None or ahead.urgency(first) < ahead.urgency(ready.position)):
-                may_begin = first == ahead.head or (ahead.is_wanted(first) and self._has_time())
-                return self._planned[first] if may_begin else None
+                may_begin = self._may_be_early and ahead.is_wanted(first)
+                return self._planned[first] if first == ahead.head or may_begin else None
             if ready is None:
                 return None
             ahead.take()
@@ -248,10 +243,12 @@ class Scheduler:
         return planned is not None and planned.work.has_more
 
     def _peek(self) -> Ready | None:
-        if self._ahead is None or self._width == 1 or self._caller.performer.cancellation.requested:
-            return None
-        ready = self._ahead.peek()
-        return ready if ready is not None and self._has_time() else None
+        return self._ahead.peek() if self._ahead is not None and self._may_be_early else None
+
+    @property
+    def _may_be_early(self) -> bool:
+        """Not when the run's time is over: then calls are cancelled."""
+        return self._width > 1 and not self._caller.performer.cancellation.requested
 
     def _begin(self, planned: _Planned) -> None:
         """Make the next call of a step, or take the answer that needs none."""

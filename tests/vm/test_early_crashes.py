@@ -19,6 +19,7 @@ from test_any_order import Cells, Dawdling, cell_steps, recorded_rig
 from app.db.base import NO_ITEM, FinishedEffect, Ledger
 from app.db.memory import MemoryLedger
 from app.errors import BranchMoved
+from app.history import journal
 from app.history.base import RawObject, RefMove, Store
 from app.history.repository import Repository
 from app.tools import Tool, ToolContext
@@ -231,6 +232,39 @@ def test_an_answer_is_kept_as_it_arrives_while_others_are_waited_for() -> None:
     runner.join(PATIENCE)
     assert rig.state().status == "completed"
     assert rig.ledger.effect_places("main") == set()
+
+
+def running(rig: Rig) -> threading.Thread:
+    """Run it meanwhile."""
+    runner = threading.Thread(target=rig.run)
+    runner.start()
+    return runner
+
+
+def test_an_answer_that_is_committed_at_once_is_durable_while_others_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "GROUP_SECONDS", 60.0)
+    stage = Stage()
+    rig = Rig([act(0, "look", "a"), act(1, "look", "slow", ["go"]), ANSWER], stage.tools())
+    runner = running(rig)
+    wait_until(lambda: rig.kinds() == ["goal", "plan", "step"])
+    assert "end slow" not in stage.log
+    stage.note("go")
+    runner.join(PATIENCE)
+
+
+def test_what_needs_no_hurry_is_durable_soon_while_others_are_waited_for() -> None:
+    stage = Stage()
+    steps = [act(0, "mix", "first", ["go"]), act(1, "look", "a"), act(2, "look", "slow", ["go on"]), ANSWER]
+    rig = Rig(steps, stage.tools())
+    runner = running(rig)
+    wait_until(lambda: rig.ledger.effect_places("main") == {(1, 1)})
+    stage.note("go")
+    wait_until(lambda: rig.kinds() == ["goal", "plan", "step", "step"])
+    assert "end slow" not in stage.log
+    stage.note("go on")
+    runner.join(PATIENCE)
 
 
 def test_an_interrupt_loses_no_answer_and_waits_for_nobody() -> None:

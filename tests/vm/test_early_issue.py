@@ -265,8 +265,10 @@ def test_no_call_starts_early_once_the_time_is_over() -> None:
     stage.before |= {"slow": lambda: time.sleep(1.3), "a": lambda: time.sleep(1.1)}
     steps = [act(0, "look", "slow"), act(1, "look", "a"), act(2, "look", "b", after="${a}"), ANSWER]
     rig = Rig(steps, stage.tools(), limits={**LIMITS, "seconds": 1})
-    assert rig.run().status == "failed"
+    events: list[Event] = []
+    assert rig.run(listener=events.append).status == "failed"
     assert sorted(stage.calls()) == ["a", "slow"]
+    assert sorted(event.step.seq_no for event in events if isinstance(event, StepStarted)) == [0, 1]
 
 
 def test_a_for_each_and_the_calls_behind_it_share_the_width() -> None:
