@@ -48,7 +48,7 @@ def assigned_before(plan: Plan, flow: ControlFlow, names: Iterable[str]) -> Assi
     A step is looked at again only when what arrives at it has changed, in the plan's order, so that plans
     without tangled jumps take one or two passes.
     """
-    bits = {name: 1 << position for position, name in enumerate(sorted(set(names)))}
+    bits = {name: 1 << position for position, name in enumerate(dict.fromkeys(names))}
     size = len(plan.steps)
     definite: list[int | None] = [None] * size
     possible: list[int | None] = [None] * size
@@ -98,7 +98,13 @@ def _after(effect: _Effect, sure: int, maybe: int, failed: bool) -> tuple[int, i
     on_success, in_some_runs, on_failure, by_looking = effect
     if failed:
         return sure | on_failure, maybe | on_failure
-    return sure | on_success | (maybe & by_looking), maybe | on_success | in_some_runs
+    # In a long plan these are long numbers: what adds nothing is not added.
+    if by_looking:
+        sure |= maybe & by_looking
+    if on_success:
+        sure |= on_success
+        maybe |= on_success
+    return sure, maybe | in_some_runs if in_some_runs else maybe
 
 
 class FirstArrivals:
@@ -112,12 +118,8 @@ class FirstArrivals:
 
     def may_be_set(self, index: int, name: str) -> bool:
         """Whether a step that lies before the first visit of this one sets the variable."""
-        names = self._set_before(index) if self._has_loops else None
+        names = self._set_before(index) if self._flow.leads_back else None
         return names is None or name in names
-
-    @cached_property
-    def _has_loops(self) -> bool:
-        return any(edge.target <= index for index, ways in enumerate(self._flow.edges) for edge in ways)
 
     @cached_property
     def _writes(self) -> list[frozenset[str]]:

@@ -41,6 +41,8 @@ class Loops:
 
     def check(self) -> Iterator[Finding]:
         """A finding for each loop that is reached and, once the run comes round in it, never left."""
+        if not self.flow.leads_back:
+            return
         for component in cyclic(self.edges):
             if not self.reached(component[0]):
                 continue

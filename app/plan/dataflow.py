@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from app.plan.components import cyclic
@@ -138,12 +139,17 @@ class Edge(NamedTuple):
 Edges: TypeAlias = tuple[tuple[Edge, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ControlFlow:
     """``edges`` of each step by index. ``runs_off``: whether the run may go past the last step."""
 
     edges: Edges
     runs_off: bool
+
+    @cached_property
+    def leads_back(self) -> bool:
+        """Whether some way leads to the same step or an earlier one: without, there are no loops."""
+        return any(edge.target <= index for index, ways in enumerate(self.edges) for edge in ways)
 
 
 def control_flow(plan: Plan) -> ControlFlow:
@@ -162,7 +168,8 @@ def control_flow(plan: Plan) -> ControlFlow:
 
 def _ways(instruction: Instruction, index: int, index_of: Mapping[int, int]) -> tuple[Edge, ...]:
     way_on = (Edge(index + 1),) if falls_through(instruction) else ()
-    if isinstance(instruction, Assign) or not (jumps := targets(instruction)):
+    jumps = () if isinstance(instruction, Assign) else targets(instruction)
+    if not jumps:
         return way_on
     failed = isinstance(instruction, Calling)
     found = [Edge(index_of[target.seq_no], failed) for target in jumps if target.seq_no in index_of]

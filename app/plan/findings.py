@@ -83,11 +83,14 @@ def in_order(findings: Iterable[Finding], steps: Sequence[Step]) -> list[Finding
 
     Equal findings are given once.
     """
+    found = list(dict.fromkeys(findings))
+    if not found:
+        return found
     places: dict[int | None, int] = {}
     for index, step in enumerate(steps):
         places.setdefault(step.seq_no, index)
     end = len(steps)
     return sorted(
-        dict.fromkeys(findings),
+        found,
         key=lambda finding: (places.get(finding.step, end), finding.code, finding.path, finding.message),
     )

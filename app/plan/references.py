@@ -97,6 +97,12 @@ def reads_of(value: Json) -> frozenset[str]:
 
     Raises as :func:`compile_template`.
     """
+    if type(value) is str:
+        expression = _PLAIN_EXPRESSION.fullmatch(value)
+        if expression is not None:
+            return compile_expression(expression[1].strip()).reads
+        plain = _plain_names(value)
+        return compile_template(value).reads if plain is None else frozenset(plain)
     names: set[str] = set()
     return frozenset(names) if _find_plain(value, names, 0) else compile_template(value).reads
 
@@ -104,15 +110,19 @@ def reads_of(value: Json) -> frozenset[str]:
 def _find_plain(value: Json, names: set[str], depth: int) -> bool:
     """Adds the variables of plain references; false where there is anything else."""
     if type(value) is str:
-        if "${" not in value:
-            return True
-        found = _PLAIN_REFERENCE.findall(value)
-        names.update(found)
-        return len(found) == value.count("${") and "$${" not in value
+        plain = _plain_names(value) if "${" in value else ()
+        names.update(plain or ())
+        return plain is not None
     if isinstance(value, list | dict):
         parts = value if isinstance(value, list) else value.values()
         return depth < MAX_DEPTH and all(_find_plain(part, names, depth + 1) for part in parts)
     return True
+
+
+def _plain_names(text: str) -> list[str] | None:
+    """The variables of a text in which no ``${`` is anything but a variable as a whole; else ``None``."""
+    names = _PLAIN_REFERENCE.findall(text)
+    return names if len(names) == text.count("${") and "$${" not in text else None
 
 
 def _compile(value: Json, depth: int) -> Template | None:
