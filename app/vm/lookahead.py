@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from app.plan.dataflow import ERROR
@@ -24,6 +24,15 @@ class Ready:
 
     position: int
     effect: CallNeeded | FanNeeded
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a step reads, as far as it is known: the value of a source never changes."""
+
+    sources: tuple[tuple[str, int], ...]
+    done: int = 0
+    variables: dict[str, Json] = field(default_factory=dict)
 
 
 class Lookahead:
@@ -48,6 +57,7 @@ class Lookahead:
         self._resolved: set[int] = set()
         self._unresolved: dict[int, None] | None = None
         self._values: dict[int, Mapping[str, Json]] = {}
+        self._reading: dict[int, _Reading] = {}
         self._waiting: defaultdict[int, list[int]] = defaultdict(list)
         self._waiting_for_commit: defaultdict[int, list[int]] = defaultdict(list)
 
@@ -94,6 +104,7 @@ class Lookahead:
         self.head += 1
         self._first = max(self._first, self.head)
         self._values.pop(position, None)
+        self._reading.pop(position, None)
         self._resolve(position)
         self._resolved.discard(position)
         for waiting in (self._waiting, self._waiting_for_commit):
@@ -126,13 +137,17 @@ class Lookahead:
         if each.role is Role.LOOKS and each.changed_at >= self.head:
             self._waiting_for_commit[each.changed_at].append(position)
             return
-        variables: dict[str, Json] = {}
-        for name, source in each.sources.items():
-            unknown = self._read(name, source, variables)
+        reading = self._reading.get(position)
+        if reading is None:
+            reading = self._reading[position] = _Reading(tuple(each.sources.items()))
+        while reading.done < len(reading.sources):
+            unknown = self._read(*reading.sources[reading.done], reading.variables)
             if unknown is not None:
                 self._waiting[unknown].append(position)
                 return
-        self._start(position, State(variables, each.step.seq_no, visits=self._state.visits))
+            reading.done += 1
+        del self._reading[position]
+        self._start(position, State(reading.variables, each.step.seq_no, visits=self._state.visits))
 
     def _resolve(self, position: int) -> None:
         self._resolved.add(position)
