@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from app.db.base import TaskRow
@@ -21,12 +21,14 @@ from benchmarks.watched import Flush, WatchedStores
 
 @dataclass(frozen=True, slots=True)
 class RunMeasure:
-    """``seconds`` of the whole run, ``steps`` executed, bytes by which files and store grew during the run."""
+    """``seconds`` of the whole run, and how many of them of a processor; ``steps`` executed; bytes by which files and
+    store grew during the run."""
 
     seconds: float
     steps: int
     disk_bytes: int
     store_bytes: int
+    processor_seconds: float
 
     @property
     def step_seconds(self) -> float:
@@ -48,11 +50,12 @@ def measure_run(place: Place, steps: Sequence[dict[str, Any]], *, parallel: int 
     task = place.submit(steps)
     disk, store = place.disk_bytes(), place.store_bytes(task)
     gc.collect()
-    start = perf_counter()
+    start, worked = perf_counter(), process_time()
     report = run_branch(place.workplace, task, MAIN, RunOptions(Interrupts(), parallel=parallel))
-    seconds = perf_counter() - start
+    seconds, worked = perf_counter() - start, process_time() - worked
     _require_completed(report.status)
-    return RunMeasure(seconds, report.steps, place.disk_bytes() - disk, place.store_bytes(task) - store)
+    disk, store = place.disk_bytes() - disk, place.store_bytes(task) - store
+    return RunMeasure(seconds, report.steps, disk, store, worked)
 
 
 def watch_run(place: Place, steps: Sequence[dict[str, Any]]) -> Timeline:
