@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -100,15 +101,28 @@ def _make_package(folder: Path) -> str:
     sys.modules[name] = package
     if own.is_file() and spec.loader is not None:
         try:
-            spec.loader.exec_module(package)
+            with _without_bytecode():
+                spec.loader.exec_module(package)
         except (Exception, SystemExit) as error:
             raise _broken(own, error) from error
     return name
 
 
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Python's cache goes by size and second: a tool that was changed within one would go on as it was."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def _imported(name: str, file: Path) -> ModuleType:
     try:
-        return import_module(name)
+        with _without_bytecode():
+            return import_module(name)
     except (Exception, SystemExit) as error:
         raise _broken(file, error) from error
 

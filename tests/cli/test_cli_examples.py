@@ -149,7 +149,11 @@ def make_run(checkout: CommandLine, monkeypatch: pytest.MonkeyPatch) -> list[str
     """The command of `make run`, its environment set."""
     shutil.copytree(EXAMPLES, checkout.folder / "examples")
     told = subprocess.run(
-        ["make", "--dry-run", "run"], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "run"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     line = told.stdout.replace("\\\n", "").rpartition("SCRIPTED_REPLIES=")[2]
     replies, program, *arguments = shlex.split(line)

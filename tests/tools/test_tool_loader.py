@@ -248,3 +248,12 @@ def test_a_broken_entry_point_is_named(install, value, cause):
     install(value, SAMPLE)
     text = complaint(entry_points=True)
     assert f"entry point sample = {value}" in text and cause in text
+
+
+def test_a_tool_that_changed_within_the_second_is_the_new_one(tmp_path: Path) -> None:
+    for number in (2, 3, 4):
+        (tmp_path / "quick.py").write_text(
+            f'from app.tools import tool\n\n\n@tool(effect="pure")\ndef times(n: int) -> int:\n    """Times."""\n'
+            f"    return {number} * n\n"
+        )
+        assert load_registry([tmp_path], tools_root=tmp_path).get("times")(n=1) == number
