@@ -18,7 +18,7 @@ LAYERS = [
     {"history", "tools", "db", "llm"},
     {"plan"},
     {"config"},
-    {"errors"},
+    {"errors", "crash_points"},
 ]
 """From the doors down. A room may import those below it."""
 

@@ -63,7 +63,15 @@ class SqlLeases:
         if row is None:  # nobody has run this branch yet
             connection.execute(
                 insert_ignoring(self._database.kind, leases),
-                {"task_id": task_id, "branch": branch, "owner": None, "expires_ms": 0, "fence": 0},
+                {
+                    "task_id": task_id,
+                    "branch": branch,
+                    "owner": None,
+                    "expires_ms": 0,
+                    "fence": 0,
+                    "request": None,
+                    "requester": None,
+                },
             )
             row = connection.execute(asking).one()
         return row

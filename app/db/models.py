@@ -22,10 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0003"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
@@ -108,6 +109,9 @@ leases = Table(
     Column("expires_ms", BigInteger, nullable=False),
     # Outlives the branch: one that is made again under the same name must not meet its old fences.
     Column("fence", BigInteger, nullable=False),
+    # What the owner is asked to do at its next step (`pause`, `cancel`), and by whom.
+    Column("request", String(16)),
+    Column("requester", _name()),
     **_CLUSTERED,
 )
 
@@ -159,6 +163,8 @@ repositories = Table(
     metadata,
     Column("number", Number, primary_key=True),
     Column("task_id", _name(TASK_ID_LENGTH), nullable=False),
+    # How often garbage was collected: a writer that knew objects from before must not count on them.
+    Column("collected", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("task_id"),
     **_NUMBERED,
 )

@@ -12,6 +12,7 @@ from hashlib import sha1
 from itertools import chain
 from pathlib import Path
 
+from app.crash_points import reached
 from app.errors import Conflict, DamagedHistory, NotFound, StorageError
 from app.history.base import Kind, RawObject, RefMove
 from app.history.disk import (
@@ -66,6 +67,7 @@ class GitStore:
             if fresh:
                 self._merge_if_many()
                 self._packs.add(fresh.values())
+            reached("flush.written")
             if moves:
                 self._refs.move(moves)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
+from app.crash_points import reached
 from app.history.base import Kind, RefMove, Store
 from app.history.commits import commit_bytes
 from app.history.trees import ObjectSink
@@ -81,6 +82,7 @@ class Journal:
         self._first_unflushed = None
         if self.head == self.durable_head or self._writing:
             return
+        reached("flush.due")
         objects = self.sink.drain()
         move = RefMove(self.ref, self.durable_head, self.head, self._fence)
         # What was taken from the sink is gone if this fails: no later flush may move the branch without it.
@@ -88,5 +90,6 @@ class Journal:
         self.store.write(objects, [move])
         self._writing = False
         self.durable_head = self.head
+        reached("flush.done")
         if self._on_flush is not None and self.head is not None:
             self._on_flush(self.head)

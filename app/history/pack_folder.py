@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from app.crash_points import reached
 from app.history.base import RawObject
 from app.history.disk import is_stale, sync_folder, write_aside
 from app.history.pack_file import PackFile
@@ -81,6 +82,7 @@ class PackFolder:
         if len(merged) < 2:
             return
         self._write(image)
+        reached("fold.written")
         for pack in merged:
             if pack.name != image.name:
                 self._remove(pack.name)

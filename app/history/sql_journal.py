@@ -11,6 +11,7 @@ from collections.abc import Collection
 from threading import Lock
 from typing import Any, Final
 
+from app.crash_points import reached
 from app.db.session import Database, retry_lost
 from app.history.base import RawObject
 from app.history.segments import journal_row, make_segments, read_journal_row
@@ -94,6 +95,7 @@ class SqlJournal:
             rows = cursor.fetchall()
             found = {item.oid: item for row in rows for item in self._objects_of(*row)}
             add_segments(cursor, self._sql, self._repository, found.values())
+            reached("fold.written")
             gone = [(self._repository, number) for number, _ in rows]
             cursor.executemany(self._sql.drop_from_journal, gone)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, repositories
 from app.db.removal import remove_history
 from app.db.session import Database, retry_lost
@@ -70,6 +71,7 @@ class SqlStore:
                 number = self._journal.append(cursor, items)
             elif items:
                 add_segments(cursor, self._sql, self._repository, items)
+            reached("flush.written")
             if moves:
                 move_refs(cursor, self._sql, self._repository, moves)
         return number

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Final
 
+from app.crash_points import reached
 from app.db.base import Leases, TaskRow
 from app.errors import BranchMoved, LeaseHeld, StorageError
 from app.services.workplace import Workplace
@@ -87,6 +88,7 @@ def hold_lease(
             on_held(held)
             with interrupts.awaiting():
                 time.sleep(_POLL_SECONDS)
+    reached("lease.taken")
     heartbeat = Heartbeat(workplace.leases, task.id, branch, fence, workplace.lease_seconds)
     try:
         yield heartbeat

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.crash_points import reached
 from app.db.base import Ledger, TaskRow
 from app.errors import ModelError, PlanNotClean, StepError
 from app.history.commits import ENGINE, Commit
@@ -111,6 +112,7 @@ def commit_revision(
     }
     commit = scribe.revise(plan, record, author=author)
     scribe.journal.flush()
+    reached("revision.committed")
     return Revised(name, past.branch, fork.commit.id, commit.hex(), len(fork.kept), record.get("number"))
 
 

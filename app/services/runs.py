@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from app.crash_points import reached
 from app.db.base import TaskRow
 from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
 from app.history.journal import Journal
@@ -80,6 +81,7 @@ def _run_held(
     """Run one branch to its end while holding its lease, and say what revision follows."""
     with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
         repository.store.raise_fence(HEADS + branch, heartbeat.fence)
+        reached("lease.fenced")
         _set_status(workplace, task, branch, RUNNING)
         try:
             report, revised = _run(workplace, task, branch, repository, heartbeat, options)
@@ -94,6 +96,7 @@ def _run_held(
             with suppress(StorageError):
                 _set_status(workplace, task, branch, PAUSED)
             raise
+        reached("run.over")
         _set_status(workplace, task, branch, report.status, report)
         if revised is not None:
             _set_status(workplace, task, revised.branch, PAUSED)  # the current one from here on
@@ -183,6 +186,7 @@ def _plan(
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
     with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
+    reached("plan.written")
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
     return askers

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.crash_points import reached
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
@@ -66,6 +67,7 @@ def submit_task(
     store = workplace.stores[backend].create(task_id)
     try:
         _first_commits(workplace, store, task_id, goal, plan, created_ms)
+        reached("task.stored")
         row = TaskRow(
             id=task_id,
             goal=new.goal,
@@ -79,6 +81,7 @@ def submit_task(
             error=None,
         )
         workplace.tasks.create(row)
+        reached("task.created")
     except BaseException:
         workplace.stores[backend].delete(task_id)
         raise

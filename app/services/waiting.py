@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from app.crash_points import reached
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError
 from app.history.canonical import RECORD_DEPTH, canonical
@@ -102,6 +103,7 @@ def decide(workplace: Workplace, task: TaskRow, branch: str, decision: Decision)
         record = _record(workplace, repository, waiting, decision)
         commit = scribe.decide(record, author=workplace.person)
         journal.flush()
+    reached("decision.committed")
     workplace.tasks.note_run(task.id, branch, PAUSED, workplace.clock_ms())
     return Decided(task.id, branch, commit.hex(), decision.choice, waiting)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
+from app.crash_points import reached
 from app.db.base import Attempt, AttemptState, Ledger
 from app.history.canonical import canonical
 from app.llm.base import UNWATCHED, Watch
@@ -297,6 +298,7 @@ class AttemptKeeper:
                 error=None,
             )
         )
+        reached("attempt.begun")
 
     def after_attempt(self, call: Call, number: int, state: CallState, error: CallError | None) -> None:
         """Note what went wrong. Success needs no note: the commit that follows is one."""
@@ -304,6 +306,7 @@ class AttemptKeeper:
         if error is not None and error.kind != "cancelled" and key is not None:
             known = _ATTEMPT_STATES.get(error.kind, "raised")
             self._ledger.close(key, self._earlier[key] + number, known, error.message)
+            reached("attempt.closed")
 
 
 def inputs_hash(tool: Tool, digests: Mapping[str, str]) -> str:

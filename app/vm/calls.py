@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
+from app.crash_points import reached
 from app.errors import ArgumentsInvalid
 from app.plan.model import Json, Retry
 from app.tools.arguments import bind_arguments
@@ -146,6 +147,7 @@ class CallProgress:
 
     def conclude(self, value: Json, error: CallError | None) -> Outcome | None:
         """The attempt is over: the call's outcome, or ``None`` where another attempt is due."""
+        reached("call.returned")
         effect = self.call.tool.effect
         state = attempt_state(effect, error)
         self.unknown = self.unknown or state == "unknown"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
+from app.crash_points import reached
 from app.db.base import FinishedEffect, Ledger
 from app.tools.base import Tool
 from app.vm.calls import CallError, Outcome
@@ -39,6 +40,7 @@ class KeptOutcomes:
         rows = list(finished)
         if rows:
             self._ledger.save_effects(self._branch, rows)
+            reached("effects.kept")
             self._places.update((row.seq_no, row.visit) for row in rows)
 
     def committed(self, seq_no: int, visit: int) -> None:
@@ -58,6 +60,7 @@ class KeptOutcomes:
 
     def _drop(self, places: Collection[tuple[int, int]]) -> None:
         self._ledger.drop_effects(self._branch, places)
+        reached("effects.dropped")
         self._places.difference_update(places)
         self._committed = []
 

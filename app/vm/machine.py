@@ -7,6 +7,7 @@ from threading import TIMEOUT_MAX, Timer
 from time import monotonic
 from typing import Final
 
+from app.crash_points import reached
 from app.errors import ModelError
 from app.plan.model import Json
 from app.tools.context import Cancelled
@@ -122,6 +123,7 @@ class Machine:
             record = self._perform(request)
             transition = self._interpreter.finish(state, request, recorded_outcome(record))
         oid, made = scribe.step(self._interpreter, transition, record)
+        reached("step.committed")
         if not made.failed and not isinstance(request, Transition):
             self._caller.committed(record, oid, request)
         self._scheduler.committed(made)

@@ -1,0 +1,46 @@
+"""Named places where a process may die, so that tests can have it die there.
+
+:func:`reached` does nothing until a test has put something in :data:`armed`; nothing in the product does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+POINTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "task.stored": "a new task's first commits are durable, its row is not there yet",
+        "task.created": "a new task is there, nothing has run",
+        "lease.taken": "a branch's lease is ours, nothing is done with it yet",
+        "lease.fenced": "the branch's ref knows our fence",
+        "plan.written": "a model's plan is there, its commit is not durable",
+        "flush.due": "commits are gathered, and about to be written",
+        "flush.written": "objects are written, the branch has not moved (on disk), or the transaction is open (SQL)",
+        "flush.done": "the commits are durable",
+        "fold.written": "what small writes left is consolidated, the old form is not removed yet",
+        "attempt.begun": "an attempt is durable, its call has not started",
+        "call.returned": "a call has returned, nothing of what it gave is kept",
+        "attempt.closed": "what is known of a call that did not succeed is durable",
+        "effects.kept": "outcomes that can't be committed yet are durable",
+        "effects.dropped": "outcomes that were committed are forgotten",
+        "step.committed": "a step is committed in memory",
+        "run.over": "a run is over and flushed, the task's row does not say so yet",
+        "revision.committed": "a revision is durable on its branch, the task's row does not know the branch",
+        "decision.committed": "a decision is durable, the task's row does not say so yet",
+        "stop.committed": "a cancellation is durable, the task's row does not say so yet",
+    }
+)
+"""Every point, and what is done and not done there."""
+
+armed: dict[str, Callable[[], None]] = {}
+"""Point → what to do when it is reached. Empty but in tests."""
+
+
+def reached(point: str) -> None:
+    """Say that a point is reached."""
+    if armed:
+        action = armed.get(point)
+        if action is not None:
+            action()
