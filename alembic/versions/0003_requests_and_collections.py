@@ -14,18 +14,14 @@ depends_on = None
 
 def upgrade() -> None:
     name = sa.String(240).with_variant(sa.String(240, collation="C"), "postgresql")
-    with op.batch_alter_table("leases") as leases:
-        leases.add_column(sa.Column("request", sa.String(16), nullable=True))
-        leases.add_column(sa.Column("requester", name, nullable=True))
-    with op.batch_alter_table("repositories") as repositories:
-        repositories.add_column(
-            sa.Column("collected", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
-        )
+    # Not by `batch_alter_table`, which on SQLite would make the table anew and lose AUTOINCREMENT.
+    op.add_column("leases", sa.Column("request", sa.String(16), nullable=True))
+    op.add_column("leases", sa.Column("requester", name, nullable=True))
+    counter = sa.Column("collected", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
+    op.add_column("repositories", counter)
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("repositories") as repositories:
-        repositories.drop_column("collected")
-    with op.batch_alter_table("leases") as leases:
-        leases.drop_column("requester")
-        leases.drop_column("request")
+    op.drop_column("repositories", "collected")
+    op.drop_column("leases", "requester")
+    op.drop_column("leases", "request")
