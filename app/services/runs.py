@@ -88,8 +88,10 @@ def _run_held(
         reached("lease.fenced")
         revised = find_unfinished(workplace, task, branch, repository)
         if revised is not None:
+            report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
+            _set_status(workplace, task, branch, report.status, report)
             _set_status(workplace, task, revised.branch, PAUSED)
-            return report_at(repository, task, branch, repository.commit(repository.head(branch))), revised
+            return report, revised
         _set_status(workplace, task, branch, RUNNING)
         try:
             report, revised = _run(workplace, task, branch, repository, heartbeat, options)
