@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0004"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
@@ -83,8 +83,12 @@ tasks = Table(
     # A summary for lists, which would otherwise open every history.
     Column("steps", BigInteger, nullable=False),
     Column("error", LongText),
+    Column("planned_steps", BigInteger),
+    Column("worked_ms", BigInteger),
+    Column("usage", LongText),  # a JSON object, as in state.json
     UniqueConstraint("id"),
     Index("ix_tasks_created_ms", "created_ms", "number"),
+    Index("ix_tasks_updated_ms", "updated_ms", "number"),
     **_NUMBERED,
 )
 
@@ -144,6 +148,114 @@ effects = Table(
     Column("inputs_hash", _name(64), nullable=False),
     Column("outcome", LongBlob, nullable=False),
     **_CLUSTERED,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("tag", _name(100), primary_key=True),
+    Column("task", Number, primary_key=True, autoincrement=False, index=True),
+    **_CLUSTERED,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("task_id", _name(TASK_ID_LENGTH), nullable=False),
+    Column("branch", _name(), nullable=False),
+    Column("namespace", _name()),
+    Column("priority", Integer, nullable=False),  # the highest first
+    Column("parallel", Integer),
+    Column("queued_ms", BigInteger, nullable=False),
+    Column("not_before_ms", BigInteger, nullable=False),
+    Column("owner", _name()),  # whose worker has it; null: nobody's
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("takeovers", Integer, nullable=False),  # how often a worker lost it
+    UniqueConstraint("task_id", "branch"),
+    Index("ix_jobs_priority", "priority", "number"),
+    **_NUMBERED,
+)
+"""Runs that are to go on: a row as long as a worker has it or should take it."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _name(32), primary_key=True),
+    Column("name", _name(), nullable=False),
+    Column("secret_hash", _name(64), nullable=False),  # SHA-256 of a secret of 256 bits, hex
+    Column("role", String(16), nullable=False),
+    Column("namespace", _name()),  # null: all
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    **_BINARY_NAMES,
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("actor", _name(), primary_key=True),
+    Column("key", _name(200), primary_key=True),  # the client's Idempotency-Key
+    Column("fingerprint", _name(64), nullable=False),  # of method, path and body
+    Column("created_ms", BigInteger, nullable=False),
+    Column("status", Integer),  # null: under way
+    Column("body", LongText),
+    Column("headers", LongText),
+    **_CLUSTERED,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", _name(), nullable=False),
+    Column("action", _name(64), nullable=False),
+    Column("task_id", _name(TASK_ID_LENGTH), index=True),
+    Column("detail", LongText, nullable=False),  # a JSON object
+    **_NUMBERED,
+)
+
+live = Table(
+    "live",
+    metadata,
+    Column("task_id", _name(TASK_ID_LENGTH), primary_key=True),
+    Column("branch", _name(), primary_key=True),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("data", LongText, nullable=False),
+    **_CLUSTERED,
+)
+"""What is under way in a run, for whoever watches it through another process. Nothing depends on it."""
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("task_id", _name(TASK_ID_LENGTH), nullable=False, index=True),
+    Column("branch", _name(), nullable=False),
+    Column("base", String(40), nullable=False),  # the commit the branch stood at
+    Column("plan", LongText, nullable=False),
+    Column("origin", LongText, nullable=False),  # a JSON object: how it came about
+    Column("options", LongText, nullable=False),  # a JSON object
+    Column("status", String(16), nullable=False),
+    Column("result", _name()),  # the branch that came of it
+    Column("created_by", _name(), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    **_NUMBERED,
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("proposal", BigInteger, nullable=False, index=True),
+    Column("seq_no", BigInteger),
+    Column("author", _name(), nullable=False),
+    Column("body", LongText, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    **_NUMBERED,
 )
 
 namespaces = Table(
