@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from app.config import Settings, load_settings
 from app.db.base import Presence
+from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
@@ -96,6 +97,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         tasks=SqlTasks(database),
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
+        keys=SqlKeys(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
         stores={
             "sql": SqlStoreFactory(database),

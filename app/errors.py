@@ -5,7 +5,9 @@ StackVMError
 │   ├── NotFound               no such task, branch, commit, namespace, tool
 │   ├── Ambiguous              an id prefix that matches more than one thing
 │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
-│   └── InvalidValue           a value JSON or the history can't hold
+│   ├── InvalidValue           a value JSON or the history can't hold
+│   ├── Forbidden              the caller may not do that
+│   └── Busy                   too much waits already: later
 ├── PlanRejected               the plan's author: the checker's findings        (exit 4)
 │   └── PlanNotClean           a model's plan that kept errors after every round
 ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
@@ -74,6 +76,19 @@ class InvalidValue(InputError):
     def __init__(self, message: str, *, path: str = "", hint: str | None = None) -> None:
         super().__init__(f"{message} at {path}" if path else message, hint=hint)
         self.path = path
+
+
+class Forbidden(InputError):
+    """The caller's role does not allow it."""
+
+
+class Busy(InputError):
+    """The backlog is full. ``retry_after`` is in seconds."""
+
+    def __init__(self, waiting: int, retry_after: float = 5.0) -> None:
+        super().__init__(f"{waiting:,} runs wait already", hint=f"try again in {retry_after:.0f} s")
+        self.waiting = waiting
+        self.retry_after = retry_after
 
 
 class PlanRejected(StackVMError):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable
+from app.db.base import KeyTable, Leases, Ledger, NamespaceTable, Presence, TaskTable
 from app.history.base import StoreFactory
 from app.plan.model import Json
+from app.services.access import LOCAL, Actor
 from app.services.thinking import Askers
 from app.tools.registry import Catalog, Registry
 from app.tools.secrets import NO_SECRETS, Secrets
@@ -23,11 +24,13 @@ class Workplace:
     ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
     ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
     where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
+    ``actor`` is on whose behalf all this happens.
     """
 
     tasks: TaskTable
     namespaces: NamespaceTable
     leases: Leases
+    keys: KeyTable
     ledger: Callable[[str], Ledger]
     stores: Mapping[str, StoreFactory]
     default_store: str
@@ -42,6 +45,7 @@ class Workplace:
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS
+    actor: Actor = LOCAL
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

@@ -1,0 +1,24 @@
+"""The seam of queues."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.db.base import Job
+
+
+class RunQueue(Protocol):
+    """Gets runs to workers. Every queue passes ``tests/queue/queue_contract.py``."""
+
+    def put(self, job: Job) -> None:
+        """Have a worker run it, soon and at least once: what is written down is found even if a message is lost.
+
+        Nothing happens where the same run waits or is under way already. Raises ``Busy`` where the backlog is full,
+        ``StorageError``.
+        """
+
+    def withdraw(self, task_id: str, branch: str | None = None) -> None:
+        """Have no worker begin it any more. One that runs is stopped by its lease, not from here."""
+
+    def wait(self, seconds: float) -> None:
+        """For a worker: until there may be something to take, at most so long."""

@@ -1,0 +1,65 @@
+"""Runs that a worker is to see to their end: putting them into the queue, and what the worker does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from app.db.base import Job, JobTable, TaskRow
+from app.errors import Conflict
+from app.queue.base import RunQueue
+from app.services.reports import RunReport
+from app.services.runs import RunOptions, run_branch
+from app.services.workplace import Workplace
+from app.vm.events import Listener
+from app.vm.interrupts import Interrupts
+from app.vm.scheduler import WIDTH
+
+RUNNING_POLICY = "running"
+"""The policy of a namespace that says how many of its tasks may run at once."""
+
+
+def queue_run(
+    workplace: Workplace,
+    queue: RunQueue,
+    task: TaskRow,
+    branch: str,
+    *,
+    priority: int = 0,
+    parallel: int | None = None,
+) -> None:
+    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
+    # The status first: a worker may have it before we are back.
+    workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
+    try:
+        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
+    except BaseException:
+        workplace.tasks.note_run(task.id, branch, task.status, workplace.clock_ms(), error=task.error)
+        raise
+
+
+def run_claimed(
+    workplace: Workplace, job: Job, interrupts: Interrupts, listener: Listener | None
+) -> RunReport | None:
+    """Run a job to its end. ``None`` where the task has been ended meanwhile. Raises as :func:`run_branch`."""
+    task = workplace.tasks.get(job.task_id)
+    options = RunOptions(interrupts, listener, parallel=job.parallel or WIDTH)
+    return run_branch(workplace, task, job.branch, options)
+
+
+def namespaces_at_limit(workplace: Workplace, jobs: JobTable) -> Collection[str]:
+    """The namespaces of which no more tasks may run now."""
+    limits = {
+        row.name: row.policies[RUNNING_POLICY]
+        for row in workplace.namespaces.list()
+        if RUNNING_POLICY in row.policies
+    }
+    if not limits:
+        return ()
+    running = jobs.backlog().running
+    return [name for name, most in limits.items() if running.get(name, 0) >= most]
+
+
+def refuse_queued(status: str) -> None:
+    """Raise ``Conflict`` where the run waits for a worker, or has one, already."""
+    if status in ("queued", "running", "planning"):
+        raise Conflict(f"the run is {status} already")
