@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +10,14 @@ from dulwich.bundle import read_bundle as read_dulwich_bundle
 from dulwich.pack import PackInflater
 
 from app.errors import InputError
-from app.history.base import RawObject, RefMove, Store, object_id
+from app.history.base import Kind, RawObject, RefMove, Store, object_id
 from app.history.disk import disk_errors
 from app.history.packs import build_pack
 from app.history.reachable import reachable_objects
 
 _HEADER: Final = b"# v2 git bundle\n"
 _HINT: Final = "take the file from where it was written once more"
+_KINDS: Final = frozenset(Kind)
 
 
 def bundle_bytes(store: Store, refs: Mapping[str, bytes]) -> bytes:
@@ -24,9 +25,14 @@ def bundle_bytes(store: Store, refs: Mapping[str, bytes]) -> bytes:
 
     Objects are in a fixed order, so the same history gives the same bytes. Raises ``DamagedHistory``.
     """
+    return make_bundle(refs, reachable_objects(store, refs.values()))
+
+
+def make_bundle(refs: Mapping[str, bytes], objects: Iterable[RawObject]) -> bytes:
+    """The same of objects that are at hand, in any order: all that the refs reach, each once."""
     names = [b"%s %s\n" % (oid.hex().encode(), name.encode()) for name, oid in sorted(refs.items())]
-    objects = sorted(reachable_objects(store, refs.values()), key=lambda item: (item.kind, item.oid))
-    return b"".join([_HEADER, *names, b"\n", build_pack(objects).pack_bytes])
+    ordered = sorted(objects, key=lambda item: (item.kind, item.oid))
+    return b"".join([_HEADER, *names, b"\n", build_pack(ordered).pack_bytes])
 
 
 def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
@@ -47,6 +53,7 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
                 RawObject(object_id(item.type_num, data), item.type_num, data)
                 for item in PackInflater.for_pack_data(pack)  # type: ignore[arg-type]
                 for data in [item.as_raw_string()]
+                if _is_of_ours(item.type_num, path)
             ]
             refs = {name.decode(): bytes.fromhex(oid.decode()) for name, oid in bundle.references.items()}
     except InputError:
@@ -59,6 +66,12 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
         if oid not in known:
             raise InputError(f"{path} lacks what {name} points to", hint=_HINT)
     return refs, objects
+
+
+def _is_of_ours(kind: int, path: Path) -> bool:
+    if kind not in _KINDS:
+        raise InputError(f"{path} holds objects that no history has, as annotated tags")
+    return True
 
 
 def load_bundle(store: Store, path: Path) -> dict[str, bytes]:
