@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from dulwich.bundle import Bundle
 from dulwich.bundle import read_bundle as read_dulwich_bundle
 from dulwich.pack import PackInflater
 
@@ -43,7 +44,7 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}")
     try:
-        with disk_errors(f"read {path}"), path.open("rb") as file, read_dulwich_bundle(file) as bundle:
+        with disk_errors(f"read {path}"), path.open("rb") as file, _open_bundle(file) as bundle:
             if bundle.prerequisites:
                 raise InputError(f"{path} holds only a part of a history", hint=_HINT)
             pack = bundle.pack_data
@@ -55,7 +56,7 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
                 for data in [item.as_raw_string()]
                 if _is_of_ours(item.type_num, path)
             ]
-            refs = {name.decode(): bytes.fromhex(oid.decode()) for name, oid in bundle.references.items()}
+            refs = {name.decode(): _object_id(oid) for name, oid in bundle.references.items()}
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - damage shows in as many ways as there are bytes
@@ -66,6 +67,21 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[RawObject]]:
         if oid not in known:
             raise InputError(f"{path} lacks what {name} points to", hint=_HINT)
     return refs, objects
+
+
+def _open_bundle(file: BinaryIO) -> Bundle:
+    if file.readline() != _HEADER:
+        raise ValueError("it does not begin as one of version 2")
+    file.seek(0)
+    return read_dulwich_bundle(file)
+
+
+def _object_id(digits: bytes) -> bytes:
+    """An id as git writes it: one way only."""
+    oid = bytes.fromhex(digits.decode())
+    if oid.hex().encode() != digits:
+        raise ValueError(f"{digits!r} is no id")
+    return oid
 
 
 def _is_of_ours(kind: int, path: Path) -> bool:

@@ -24,6 +24,8 @@ def sound_objects(
     Raises ``DamagedHistory`` for an object that is missing, of another kind, or can't be read.
     """
     waiting = [(tip, Kind.COMMIT) for tip in sorted(set(tips))]
+    for tip, kind in waiting:  # first: what else names them is right
+        _of_kind(objects, tip, kind)
     seen = dict(waiting)
     found: list[RawObject] = []
     commits: list[Commit] = []

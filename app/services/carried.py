@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.db.base import Attempt, BranchRow, FinishedEffect, TaskRow, TaskRows
@@ -47,10 +47,14 @@ def settled(status: str) -> str:
     return PAUSED if status in _UNDER_WAY else status
 
 
-def rows_to_objects(rows: TaskRows) -> tuple[bytes, list[RawObject]]:
-    """The id of the commit that holds the rows, and its objects. Equal rows give equal bytes."""
+def rows_to_objects(rows: TaskRows, refs: Mapping[str, bytes]) -> tuple[bytes, list[RawObject]]:
+    """The id of the commit that holds the rows, and its objects. Equal rows and refs give equal bytes.
+
+    It names the refs too: a bundle's own list of them has no checksum.
+    """
     sink = ObjectSink()
-    entries = [_blob(sink, _TASK, _task_document(rows))]
+    document = _task_document(rows) | {"refs": {name: oid.hex() for name, oid in refs.items()}}
+    entries = [_blob(sink, _TASK, document)]
     if rows.attempts:
         attempts = sorted(rows.attempts, key=lambda attempt: (attempt.branch, attempt.key, attempt.number))
         entries.append(_blob(sink, _ATTEMPTS, [attempt._asdict() for attempt in attempts]))
@@ -111,14 +115,17 @@ def _folder(sink: ObjectSink, name: str, entries: list[Entry]) -> Entry:
     return Entry(name, True, sink.add(Kind.TREE, tree_bytes(entries)))
 
 
-def read_rows(reader: SnapshotReader, commit: Commit, backend: str) -> TaskRows:
+def read_rows(reader: SnapshotReader, commit: Commit, refs: Mapping[str, bytes], backend: str) -> TaskRows:
     """The rows that a commit holds, for a task whose history will be kept in ``backend``.
 
-    Raises ``InputError`` for a newer format and for what no row can be, ``DamagedHistory`` for missing parts.
+    Raises ``InputError`` for a newer format, for what no row can be, and where ``refs`` are not those it names;
+    ``DamagedHistory`` for missing parts.
     """
     entries = {entry.name: entry for entry in reader.read_tree(commit.tree)}
     document = _json(reader, entries, _TASK, dict)
     _check_format(document.get("format"))
+    if document.get("refs") != {name: oid.hex() for name, oid in refs.items()}:
+        raise InputError(f"its refs are not those that {_TASK} names")
     task = read_fields(CarriedTask, document.get("task"), f"{_TASK}, task")
     branches = [
         read_fields(CarriedBranch, each, f"{_TASK}, branches, {number}")

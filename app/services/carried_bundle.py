@@ -59,9 +59,10 @@ def _verified(refs: Mapping[str, bytes], objects: Sequence[RawObject], backend: 
     _, (commit, *others) = sound_objects(known, [refs[TASK_REF]])
     if others:
         raise InputError(f"{TASK_REF} has a history of its own")
-    rows = read_rows(reader, commit, backend)
-    _check_refs(refs, rows.task)
+    _check_names(refs)
     tips = {name: oid for name, oid in refs.items() if name not in (TASK_REF, _HEAD)}
+    rows = read_rows(reader, commit, tips, backend)
+    _check_head(refs, rows.task)
     found, commits = sound_objects(known, tips.values())
     _check_commits(reader, commits, rows.task)
     _check_heads(reader, tips, commits, rows)
@@ -69,7 +70,7 @@ def _verified(refs: Mapping[str, bytes], objects: Sequence[RawObject], backend: 
     return Carried(rows, kept, found, len(commits))
 
 
-def _check_refs(refs: Mapping[str, bytes], task: TaskRow) -> None:
+def _check_names(refs: Mapping[str, bytes]) -> None:
     for name, oid in refs.items():
         if name.startswith(HEADS):
             check_branch_name(name.removeprefix(HEADS))
@@ -80,6 +81,9 @@ def _check_refs(refs: Mapping[str, bytes], task: TaskRow) -> None:
         for end in (place for place, letter in enumerate(name) if letter == "/"):
             if name[:end] in refs:
                 raise InputError(f"its refs {name[:end]!r} and {name!r} exclude each other")
+
+
+def _check_head(refs: Mapping[str, bytes], task: TaskRow) -> None:
     head = refs.get(HEADS + task.current_branch)
     if head is None:
         raise InputError(f"it lacks the task's current branch {task.current_branch!r}")

@@ -64,7 +64,7 @@ def export_task(workplace: Workplace, task: TaskRow, file: Path, *, replace: boo
         _refuse_running(workplace, task, repository)
         objects = _history(repository, refs, rows)
     commits = sum(item.kind == Kind.COMMIT for item in objects)
-    commit, own = rows_to_objects(rows)
+    commit, own = rows_to_objects(rows, refs)
     # `git clone` checks out what HEAD says.
     refs |= {"HEAD": refs[HEADS + rows.task.current_branch], TASK_REF: commit}
     known = {item.oid for item in objects}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from app.errors import DamagedHistory
 from app.history.base import RawObject, object_id
 from app.history.bundles import make_bundle, read_bundle
 from app.history.commits import commit_bytes, parse_commit
@@ -46,7 +47,7 @@ class Craft:
     @contextmanager
     def rows(self, name: str = "task.json") -> Iterator[Any]:
         """A file of the rows, to be changed in the block."""
-        document = json.loads(self.objects[self.entries(self.refs[TASK_REF])[name].oid].data)
+        document = json.loads(self.objects[self.entries(self.refs[TASK_REF])[name].oid].data.decode())
         yield document
         self.write(name, json.dumps(document).encode())
 
@@ -69,6 +70,11 @@ class Craft:
                 entries[name] = Entry(name, False, self.put(BLOB, data))
         return entries
 
-    def save(self) -> Path:
+    def save(self, *, told: bool = True) -> Path:
+        """``told``: the rows name the refs as they are now."""
+        if told:
+            with suppress(KeyError, ValueError, RecursionError, DamagedHistory), self.rows() as document:
+                named = {name: oid.hex() for name, oid in self.refs.items() if name not in ("HEAD", TASK_REF)}
+                document["refs"] = named
         self.path.write_bytes(make_bundle(self.refs, self.objects.values()))
         return self.path

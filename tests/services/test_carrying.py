@@ -72,7 +72,9 @@ def places(tmp_path: Path) -> Iterator[Callable[..., Workplace]]:
 
         def make(name: str, **settings: Any) -> Workplace:
             folder = tmp_path / name
-            folder.mkdir(exist_ok=True)
+            (folder / "var").mkdir(parents=True, exist_ok=True)
+            if "database_uri" in settings:  # which has its tables
+                (folder / "var" / "stackvm.db").touch()
             place, database = make_workplace(folder, [look, send], **settings)
             until_end.callback(database.close)
             return replace(place, clock_ms=ticking(START_MS + len(name) * 1_000_000))
@@ -226,7 +228,7 @@ def test_a_namespace_that_is_not_here_is_said(here: Workplace, there: Workplace,
     assert not import_task(there, file).has_namespace
     row = find_task(there, task.id)
     assert replay_branch(there, row, None)[1].divergence is None
-    assert len(read_log(there, row, None)) == 2
+    assert len(list(read_log(there, row, None))) == 2
     with pytest.raises(InputError, match="no namespace 'mine'"):
         run(there, row)
     create_namespace(there, "mine", ["look"])
@@ -318,7 +320,7 @@ def test_a_history_of_another_database_is_left_alone(
     task = ran(one)
     export(one, task, file)
     other = places("here", database_uri=shared_database("sqlite", tmp_path))
-    with pytest.raises(Conflict, match="there is a git history of task .* already, without the task"):
+    with pytest.raises(Conflict, match="there is a git history of task"):
         import_task(other, file, "git")
     assert list_tasks(other, None, 5) == []
     import_task(other, file, "sql")
