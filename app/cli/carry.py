@@ -85,7 +85,7 @@ def _imported_lines(imported: Imported) -> Iterator[Line]:
         make = command_line("namespace", "create", str(task.namespace))
         yield [
             (f"! there is no namespace {task.namespace!r} here", WARN),
-            "; the task can be looked at and replayed, but not go on",
+            "; until then the task can be replayed, but not go on",
         ]
         yield [f"  {make}", ("  makes it", QUIET)]
     yield [f"  {command_line('replay', short_task(task.id))}", ("  runs it again from its records", QUIET)]

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from databases import KINDS, shared_database
 from place import START_MS, make_workplace, ticking
 
-from app.db.base import Attempt, FinishedEffect, TaskRow
-from app.errors import Conflict, InputError
+from app.db.base import FinishedEffect, TaskRow
+from app.db.models import objects
+from app.errors import Conflict, DamagedHistory, InputError
+from app.history.sql_store import SqlStore, SqlStoreFactory
 from app.services.branches import delete_branch, fork_branch, list_branches
 from app.services.edits import set_variables
 from app.services.exports import export_task
@@ -264,26 +266,51 @@ def test_nothing_is_exported_of_a_running_task(here: Workplace, file: Path) -> N
     assert not file.exists()
 
 
-def test_a_run_that_begins_meanwhile_is_noticed(
+def test_who_runs_the_task_meanwhile_loses_nothing_of_it(
     here: Workplace, there: Workplace, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An attempt that is begun between the look at the heads and that at the ledger travels."""
+    """A call that is begun once the heads were looked at travels, and an answer that is committed just before."""
     task = ran(here, SENDS)
     ledger = here.ledger(task.id)
     (begun,) = ledger.branch_attempts("main")
-    later = begun._replace(key="e" * 64)
+    outcome = {"value": 1, "error": None, "attempts": 1, "started_ms": 1, "ended_ms": 2, "reads": True}
+    kept = FinishedEffect(7, 1, -1, "a" * 64, json.dumps(outcome).encode())
+    ledger.save_effects("main", [kept])
+    looked: list[str] = []
+    look_at_effects, look_at_refs = type(ledger).branch_effects, SqlStore.refs
 
-    class Busy:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(ledger, name)
+    def effects(self: Any, branch: str) -> list[FinishedEffect]:
+        looked.append("effects")
+        return look_at_effects(self, branch)
 
-        def branch_attempts(self, branch: str) -> list[Attempt]:
-            ledger.begin(later)
-            return ledger.branch_attempts(branch)
+    def refs(self: SqlStore) -> dict[str, bytes]:
+        if "effects" in looked and "refs" not in looked:
+            ledger.drop_effects("main", [(7, 1)])
+        found = look_at_refs(self)
+        if "effects" in looked and "refs" not in looked:
+            looked.append("refs")
+            ledger.begin(begun._replace(key="e" * 64))
+        return found
 
-    export(replace(here, ledger=lambda task_id: Busy()), task, file)
+    monkeypatch.setattr(type(ledger), "branch_effects", effects)
+    monkeypatch.setattr(SqlStore, "refs", refs)
+    export(here, task, file)
+    monkeypatch.undo()
+    assert looked == ["effects", "refs"]
     import_task(there, file)
     assert {attempt.key for attempt in there.ledger(task.id).branch_attempts("main")} == {begun.key, "e" * 64}
+    assert there.ledger(task.id).branch_effects("main") == [kept]
+
+
+def test_a_damaged_history_is_not_exported(here: Workplace, file: Path) -> None:
+    task = ran(here)
+    store = here.stores["sql"].open(task.id)
+    store.finish()
+    with cast("SqlStoreFactory", here.stores["sql"])._database.write() as connection:
+        connection.execute(objects.delete().where(objects.c.oid == min(store.object_ids())))
+    with pytest.raises(DamagedHistory):
+        export(here, task, file)
+    assert not file.exists()
 
 
 def test_a_file_is_not_overwritten_unasked(here: Workplace, file: Path, tmp_path: Path) -> None:
