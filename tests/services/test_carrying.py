@@ -16,7 +16,7 @@ from place import START_MS, make_workplace, ticking
 
 from app.db.base import FinishedEffect, TaskRow
 from app.db.models import objects
-from app.errors import Conflict, DamagedHistory, InputError
+from app.errors import Conflict, DamagedHistory, InputError, NotFound, StorageError
 from app.history.sql_store import SqlStore, SqlStoreFactory
 from app.services.branches import delete_branch, fork_branch, list_branches
 from app.services.edits import set_variables
@@ -208,18 +208,21 @@ def test_what_nobody_runs_any_more_is_paused(
     assert run(there, row).final_answer == 2
 
 
+@pytest.mark.parametrize("kind", ["fork", "edit"])
 def test_answers_of_a_branch_that_is_gone_are_taken_again(
-    here: Workplace, there: Workplace, file: Path
+    here: Workplace, there: Workplace, file: Path, kind: str
 ) -> None:
     task = ran(here)
-    set_variables(here, task, {"b": 3}, at="main~1")
-    fork_branch(here, task, "main~3", "before")
+    if kind == "fork":
+        fork_branch(here, task, "main~2", "later")
+    else:
+        set_variables(here, task, {"c": 1}, at="main~2", name="later")
     delete_branch(here, find_task(here, task.id), "main")
     data = export(here, task, file)
     import_task(there, file)
     row = find_task(there, task.id)
     assert export(there, row, file) == data
-    assert run(there, row, "before").final_answer == 2
+    assert run(there, row, "later").final_answer == 2
     assert CALLS == ["look"]
 
 
@@ -311,6 +314,25 @@ def test_a_damaged_history_is_not_exported(here: Workplace, file: Path) -> None:
     with pytest.raises(DamagedHistory):
         export(here, task, file)
     assert not file.exists()
+
+
+def test_where_the_database_fails_nothing_is_left(
+    here: Workplace, there: Workplace, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = ran(here)
+    export(here, task, file)
+
+    def fail(rows: object) -> None:
+        raise StorageError("no database")
+
+    monkeypatch.setattr(there.tasks, "restore", fail)
+    for store, histories in there.stores.items():
+        with pytest.raises(StorageError, match="no database"):
+            import_task(there, file, store)
+        with pytest.raises(NotFound):
+            histories.open(task.id)
+    monkeypatch.undo()
+    import_task(there, file)
 
 
 def test_a_file_is_not_overwritten_unasked(here: Workplace, file: Path, tmp_path: Path) -> None:

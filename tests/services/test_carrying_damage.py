@@ -333,6 +333,15 @@ def test_a_pack_that_tells_of_more_than_it_has_is_refused(there: Workplace, file
     refused(there, file)
 
 
+def test_what_says_that_it_runs_is_paused(there: Workplace, file: Path) -> None:
+    craft = Craft(file)
+    row(status="running")(craft)
+    branch(status="planning")(craft)
+    import_task(there, craft.save())
+    assert find_task(there, TASK).status == "paused"
+    assert {each.status for each in there.tasks.branches(TASK)} == {"paused"}
+
+
 def test_what_nothing_reaches_is_not_taken(there: Workplace, file: Path) -> None:
     craft = Craft(file)
     stray = craft.put(BLOB, b"stray")
