@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,66 @@ def test_an_import_that_dies_leaves_no_task_and_is_done_again(
     cli.ok("delete", task)
     cli.ok("import", FILE, "--history", store)
     assert cli.json("resume", task)["final_answer"] == 4
+
+
+TOLD = '''
+import time
+from pathlib import Path
+from . import tool
+
+
+def tell(what):
+    with Path("told.txt").open("a") as file:
+        file.write(what + "\\n")
+
+
+@tool(effect="read")
+def fetch(number: int) -> int:
+    """Twice the number; the first is there long before the others."""
+    time.sleep(0.5 if number > 1 else 0)
+    tell(f"fetch {number}")
+    return 2 * number
+
+
+@tool(effect="irreversible")
+def post(text: str) -> str:
+    """Post it."""
+    tell("post")
+    return "posted"
+'''
+
+
+@pytest.mark.parametrize(
+    ("point", "posted"), [("effects.kept", 1), ("attempt.begun", 0), ("call.returned", 1), ("flush.done", 1)]
+)
+def test_what_a_killed_run_did_is_not_done_again_elsewhere(
+    cli: CommandLine, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch, point: str, posted: int
+) -> None:
+    Path("tools/told.py").write_text(TOLD)
+    monkeypatch.setenv("LEASE_SECONDS", "1")
+    fetching = call("fetch", "all", on={"for_each": [1, 2, 3]}, number="${item}")
+    posting = call("post", "receipt", text="x")
+    steps = [posting, fetching] if point == "effects.kept" else [fetching, posting]
+    plan = cli.plan(*steps, assign(final_answer="${all}"))
+    # The goal, the plan, what is read, the attempt: the flush after these is that of the answer.
+    number = {"call.returned": 4, "flush.done": 4}.get(point, 1)
+    assert die_at(point, number, "execute", "--goal", "g", "--plan", plan)
+    (task,) = (each["task_id"] for each in cli.json("tasks"))
+    while (tried := cli.run("export", task, FILE)).exit_code:
+        assert "is being run by" in tried.stderr
+        time.sleep(0.1)
+    assert Path("told.txt").read_text().count("post") == posted
+    elsewhere.go()
+    assert cli.json("import", FILE)["status"] == "paused"
+    report = cli.run("resume", task, "--json")
+    if report.exit_code == WAITING:
+        assert point in ("attempt.begun", "call.returned")
+        cli.ok("decide", task, "--skip", '"posted"')
+        report = cli.run("resume", task, "--json")
+    assert json.loads(report.stdout)["final_answer"] == [2, 4, 6]
+    assert cli.json("replay", task)["identical"]
+    told = ["fetch 1", "fetch 2", "fetch 3", *["post"] * posted]
+    assert sorted(Path("told.txt").read_text().splitlines()) == told
 
 
 def test_an_export_that_dies_leaves_what_was_there(cli: CommandLine, task: str) -> None:
