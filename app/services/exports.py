@@ -18,7 +18,8 @@ from app.history.reachable import reachable_objects
 from app.history.refnames import HEADS
 from app.history.repository import Repository
 from app.services.carried import SOURCES, TAGS, TASK_REF, rows_to_objects
-from app.services.tasks import open_repository, refuse_running
+from app.services.leases import refuse_running
+from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 
 _FORKING_KINDS: Final = frozenset({"revision", "edit", "push"})
