@@ -117,6 +117,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         presence=presence,
         person=settings.person,
         golden_folder=settings.golden_dir,
+        lock_folder=settings.var_dir / "locks",
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
