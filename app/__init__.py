@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 
 def create_app() -> Flask:
-    """The Flask application. ``flask stackvm …`` and ``flask namespace …`` find their commands here."""
+    """The Flask application: commands for ``flask stackvm …`` and ``flask namespace …``, else the whole server."""
+    import click
     from flask import Flask
 
     from app.cli import namespace, stackvm, tool
 
-    app = Flask("stackvm")
+    context = click.get_current_context(silent=True)
+    if context is not None and context.info_name != "run":
+        app = Flask("stackvm")  # a command: it wants neither routes nor workers
+    else:
+        from app.server import make_server
+
+        app = make_server()
     for group in (stackvm, namespace, tool):
         app.cli.add_command(group)
     return app

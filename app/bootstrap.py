@@ -6,14 +6,15 @@ import dataclasses
 import gc
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from app.config import Settings, load_settings
-from app.db.base import Presence
+from app.db.base import JobTable, Presence
+from app.db.jobs import SqlJobs
 from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
@@ -27,6 +28,8 @@ from app.llm.budget import Budget
 from app.llm.factory import Models, limits_of, open_models
 from app.llm.gateway import Gateway
 from app.llm.prices import load_prices
+from app.queue.base import RunQueue
+from app.queue.embedded import EmbeddedQueue
 from app.services.doctor import Check, check, check_folder
 from app.services.masked_asker import masked
 from app.services.model_checks import check_models
@@ -37,6 +40,7 @@ from app.tools.loader import load_registry
 from app.tools.masks import Masks
 from app.tools.registry import Registry
 from app.tools.secrets import SHORTEST, Secrets, checked_secrets
+from app.worker.threads import WorkerThreads
 
 _LEAST_KEY: Final = 16
 """Servers of one's own take any key, and people write "none" or the server's name: that hides nothing."""
@@ -122,6 +126,43 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerParts:
+    """What a server process is made of. ``close`` gives its runs back, and lets go of everything."""
+
+    settings: Settings
+    workplace: Workplace
+    jobs: JobTable
+    queue: RunQueue
+    workers: WorkerThreads
+    close: Callable[[], None]
+
+
+def open_server(settings: Settings | None = None) -> ServerParts:
+    """Everything a server process needs, its workers not started. Raises as :func:`workplace`."""
+    settings = settings or load_settings()
+    database = open_database(settings.database_url)
+    presence = open_presence(settings)
+    try:
+        database.check_schema()
+        place = build_workplace(settings, database, presence)
+        place.load_registry()  # a tool that can't be loaded is known before anybody asks
+    except BaseException:
+        database.close()
+        raise
+    jobs = SqlJobs(database)
+    queue = EmbeddedQueue(jobs, most=settings.max_backlog)
+    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads)
+
+    def close() -> None:
+        workers.stop(settings.shutdown_seconds)
+        presence.close()
+        database.close()
+
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    return ServerParts(settings, place, jobs, queue, workers, close)
 
 
 def _load_tools(settings: Settings) -> Registry:

@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     )
     autoflow_api_key: SecretStr = Field(default=SecretStr(""), description="key of the AutoFlow server")
     kb_id: int | None = Field(default=None, ge=1, description="number of the knowledge base to search there")
+    admin_api_key: SecretStr = Field(default=SecretStr(""), description="an API key of an admin")
+    run_threads: int = Field(default=8, ge=0, le=512, description="runs that a server process has at once")
+    shutdown_seconds: float = Field(
+        default=20.0, ge=0, description="how long a server waits for its runs to pause"
+    )
+    max_backlog: int = Field(default=10_000, ge=1, description="runs that may wait or be under way")
     secrets: Annotated[Mapping[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="values of the variables STACKVM_SECRET_NAME, by NAME"
     )

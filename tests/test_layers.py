@@ -11,10 +11,13 @@ import pytest
 APP = Path(__file__).parent.parent / "app"
 
 LAYERS = [
+    {"server"},
     {"cli"},
     {"bootstrap"},
+    {"api", "worker"},
     {"services"},
     {"vm", "planner"},
+    {"queue"},
     {"history", "tools", "db", "llm"},
     {"plan"},
     {"config"},

@@ -1,0 +1,98 @@
+"""Who may ask: keys, the loopback without keys, and hosts that are not ours."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Final
+
+from flask import Flask, Response, g, request
+
+from app.api.problems import Problem
+from app.api.state import server
+from app.services.access import LOCAL, Actor
+from app.services.keys import find_actor
+
+_OPEN_PATHS: Final = ("/healthz", "/readyz")
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+_BEARER: Final = "Bearer "
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline';"
+    " frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+}
+
+
+def register(app: Flask) -> None:
+    """Have every request pass here first."""
+
+    @app.before_request
+    def authenticate() -> None:
+        if request.path not in _OPEN_PATHS and request.method != "OPTIONS":
+            g.actor = _find_actor()
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        for name, value in _SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _find_actor() -> Actor:
+    given = _given_key()
+    parts = server()
+    admin_key = parts.settings.admin_api_key.get_secret_value()
+    if given is not None:
+        actor = find_actor(parts.workplace.keys, given, _now_ms(), admin_key)
+        if actor is None:
+            raise _unauthorized("the API key is not valid")
+        return actor
+    if admin_key or parts.workplace.keys.any_valid(_now_ms()):
+        raise _unauthorized("an API key is needed")
+    return _local_actor()
+
+
+def _local_actor() -> Actor:
+    """Without keys: whoever is on this machine, and means this machine."""
+    if not is_loopback(request.remote_addr or ""):
+        raise _unauthorized("this server has no API keys, and answers its own machine alone")
+    # A page of somebody else's, whose name was made to point here, would send its own name.
+    if (
+        request.host.rsplit(":", 1)[0].lower() not in _LOCAL_HOSTS
+        and request.host.lower() not in _LOCAL_HOSTS
+    ):
+        raise Problem(421, "wrong-host", f"this server is not {request.host!r}", "ask localhost or 127.0.0.1")
+    return LOCAL
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is of this machine; a Unix socket has none."""
+    try:
+        return not address or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _given_key() -> str | None:
+    header = request.headers.get("Authorization", "")
+    if header.startswith(_BEARER):
+        return header.removeprefix(_BEARER).strip()
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "basic":
+        return authorization.password or ""  # as git and curl -u send it: the key is the password
+    return None
+
+
+def _unauthorized(message: str) -> Problem:
+    error = Problem(401, "unauthorized", message, "Authorization: Bearer KEY; `stackvm key create` makes one")
+    error.headers["WWW-Authenticate"] = 'Bearer realm="stackvm", Basic realm="stackvm"'
+    return error
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

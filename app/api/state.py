@@ -1,0 +1,43 @@
+"""What every request needs: the server's parts, and the workplace on behalf of whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flask import current_app, g
+
+from app.config import Settings
+from app.db.base import JobTable
+from app.queue.base import RunQueue
+from app.services.access import Actor
+from app.services.workplace import Workplace
+
+_NAME: Final = "stackvm"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a server process has. ``is_open``: there are no keys, everybody on this machine is admin."""
+
+    settings: Settings
+    workplace: Workplace
+    jobs: JobTable
+    queue: RunQueue
+
+
+def attach(app: object, server: Server) -> None:
+    """Give the application its parts."""
+    app.extensions[_NAME] = server  # type: ignore[attr-defined]
+
+
+def server() -> Server:
+    """The parts of the application that answers."""
+    found: Server = current_app.extensions[_NAME]
+    return found
+
+
+def place() -> Workplace:
+    """The workplace on behalf of the request's actor."""
+    actor: Actor = g.actor
+    return replace(server().workplace, actor=actor, person=actor.name)

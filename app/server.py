@@ -1,0 +1,21 @@
+"""A server process: the HTTP application and the worker threads beside it."""
+
+from __future__ import annotations
+
+import atexit
+
+from flask import Flask
+
+from app.api.application import make_application
+from app.api.state import Server
+from app.bootstrap import open_server
+
+
+def make_server() -> Flask:
+    """Everything opened and running. Raises ``ConfigurationError``."""
+    parts = open_server()
+    app = make_application(Server(parts.settings, parts.workplace, parts.jobs, parts.queue))
+    parts.workers.start()
+    app.extensions["stackvm.close"] = parts.close
+    atexit.register(parts.close)
+    return app
