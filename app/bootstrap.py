@@ -49,7 +49,7 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     Raises ``ConfigurationError`` for wrong settings and for a database that is not migrated.
     """
     settings = settings or load_settings()
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_patience)
     try:
         if check_schema:
             database.check_schema()

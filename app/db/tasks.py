@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
@@ -32,14 +33,16 @@ class SqlTasks:
         values["goal"] = storable(row.goal)
         values["error"] = storable_or_none(row.error)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, in_doubt: bool) -> None:
             if connection.execute(insert_ignoring(self._database.kind, tasks), values).rowcount == 0:
+                if in_doubt and self._stored(connection, tasks.c.id == row.id) == [_as_stored(row)]:
+                    return
                 raise Conflict(f"task {row.id} exists already")
             number = _number(connection, row.id)
             adding = insert(branches).values(task=number, name=row.current_branch, status=row.status)
             connection.execute(adding.values(created_ms=row.created_ms))
 
-        self._database.transact(work)
+        self._database.transact_told(work)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))
@@ -105,8 +108,7 @@ class SqlTasks:
             .where(tasks.c.id == task_id)
             .order_by(branches.c.name)
         )
-        with self._database.read() as connection:
-            return [BranchRow(*row) for row in connection.execute(asking)]
+        return self._database.ask(lambda connection: [BranchRow(*row) for row in connection.execute(asking)])
 
     def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
         self._database.transact(
@@ -144,11 +146,21 @@ class SqlTasks:
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
     ) -> Sequence[TaskRow]:
+        return self._database.ask(
+            lambda connection: self._stored(connection, *chosen, order=order, limit=limit)
+        )
+
+    def _stored(
+        self,
+        connection: Connection,
+        *chosen: ColumnElement[bool],
+        order: Any = None,
+        limit: int | None = None,
+    ) -> Sequence[TaskRow]:
         newest_first = (tasks.c.created_ms.desc(), tasks.c.number.desc())
         asking = select(*_TASK_COLUMNS).where(*chosen).limit(limit)
         asking = asking.order_by(*newest_first if order is None else (order,))
-        with self._database.read() as connection:
-            return [TaskRow(*row) for row in connection.execute(asking)]
+        return [TaskRow(*row) for row in connection.execute(asking)]
 
     def _note_branch(
         self, connection: Connection, task_id: str, branch: str, status: str, now_ms: int
@@ -156,6 +168,10 @@ class SqlTasks:
         noting = insert_replacing(self._database.kind, branches, keep=("created_ms", "source", "source_head"))
         number = _number(connection, task_id)
         connection.execute(noting, {"task": number, "name": branch, "status": status, "created_ms": now_ms})
+
+
+def _as_stored(row: TaskRow) -> TaskRow:
+    return replace(row, goal=storable(row.goal), error=storable_or_none(row.error))
 
 
 def _number(connection: Connection, task_id: str) -> int:

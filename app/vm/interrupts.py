@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from app.db.patience import waits_end_when
+
 
 class Interrupts:
     """Whether somebody asked this process to stop the run."""
 
     def __init__(self) -> None:
         self.requested = False
+        self._signals = 0
         self._may_raise = False
 
     def check(self) -> None:
@@ -56,12 +59,15 @@ class Interrupts:
         numbers = (signal.SIGINT, signal.SIGTERM)
         previous = [signal.signal(number, self._on_signal) for number in numbers]
         try:
-            yield self
+            # Where a database is waited for, who asks a second time won't wait.
+            with waits_end_when(lambda: self._signals > 1):
+                yield self
         finally:
             for number, handler in zip(numbers, previous, strict=True):
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
+        self._signals += 1
         if self._may_raise:
             raise KeyboardInterrupt
