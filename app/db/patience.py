@@ -25,49 +25,26 @@ Somebody who does the opposite within those seconds (makes a branch anew whose d
 
 from __future__ import annotations
 
-import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from math import inf
 from typing import Final, TypeVar
 
 from app.db.failures import DatabaseAway, TransactionLost
+from app.db.waiting import LOG, wait
 
 Result = TypeVar("Result")
 
 DEFAULT_SECONDS: Final = 30.0
 
-LOG: Final = logging.getLogger("stackvm.database")
-"""Where it is said that a database is waited for."""
-
 _TRIES: Final = 8
 """How often a transaction is begun that the database gives up for others."""
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
-_SLICE_SECONDS: Final = 0.1
 _UNTOLD_SECONDS: Final = 0.5
 """A connection that is back at once is no news."""
-
-_nobody: Final[Callable[[], bool]] = lambda: False  # noqa: E731
-_asked: Callable[[], bool] = _nobody
-
-
-@contextmanager
-def waits_end_when(asked: Callable[[], bool]) -> Iterator[None]:
-    """Within, nothing in this process goes on waiting for a database once ``asked`` is true.
-
-    For the whole process, as signals are.
-    """
-    global _asked
-    before, _asked = _asked, asked
-    try:
-        yield
-    finally:
-        _asked = before
 
 
 class Patience:
@@ -108,7 +85,8 @@ class Patience:
                     raise self._tried(away, now - begun) from away.__cause__
                 if now - begun >= _UNTOLD_SECONDS:
                     self._tell(away, deadline - now)
-                self._wait(pause, away)
+                if not self._wait(pause):
+                    raise
             else:
                 self._has_answered = True
                 if writes:
@@ -130,12 +108,11 @@ class Patience:
             self._told = now
             LOG.warning("%s; trying again for %.0f s", away.message, seconds)
 
-    def _wait(self, seconds: float, away: DatabaseAway) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if _asked():
-                self._given_up = True
-                if threading.current_thread() is threading.main_thread():
-                    raise KeyboardInterrupt
-                raise away
-            time.sleep(min(left, _SLICE_SECONDS))
+    def _wait(self, seconds: float) -> bool:
+        try:
+            goes_on = wait(seconds)
+        except KeyboardInterrupt:
+            self._given_up = True
+            raise
+        self._given_up = self._given_up or not goes_on
+        return goes_on

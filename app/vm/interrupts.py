@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from app.db.patience import waits_end_when
+from app.db.waiting import waits_end_when
 
 
 class Interrupts:
