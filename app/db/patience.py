@@ -41,7 +41,8 @@ DEFAULT_SECONDS: Final = 30.0
 
 _TRIES: Final = 8
 """How often a transaction is begun that the database gives up for others."""
-_FIRST_PAUSE: Final = 0.05
+_LOCKED_SECONDS: Final = 60.0
+_FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 2.0
 _UNTOLD_SECONDS: Final = 0.5
 """A connection that is back at once is no news."""
@@ -72,20 +73,21 @@ class Patience:
             try:
                 result = once(in_doubt)
             except TransactionLost:
-                if number >= _TRIES:
+                # Waiting for a lock may itself have taken the better part of a minute each time.
+                if number >= _TRIES or time.monotonic() - begun >= _LOCKED_SECONDS:
                     raise
                 time.sleep(random.uniform(0, 0.005 * number * number))
             except DatabaseAway as away:
                 in_doubt = in_doubt or away.in_doubt
                 now = time.monotonic()
                 deadline = min(deadline, now + seconds)
-                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**number) * random.uniform(0.5, 1)
-                if not self._is_worth_it() or now + pause > deadline:
-                    self._given_up = self._given_up or seconds == self.seconds
+                if not self._is_worth_it() or now >= deadline:
+                    self._given_up = self._given_up or (self._has_answered and seconds == self.seconds)
                     raise self._tried(away, now - begun) from away.__cause__
                 if now - begun >= _UNTOLD_SECONDS:
                     self._tell(away, deadline - now)
-                if not self._wait(pause):
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(number, 16)) * random.uniform(0.5, 1)
+                if not self._wait(min(pause, deadline - now)):
                     raise
             else:
                 self._has_answered = True
