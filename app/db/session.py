@@ -16,7 +16,7 @@ from app.db.engine import make_engine
 from app.db.failures import DatabaseAway, explain, not_migrated
 from app.db.models import SCHEMA_REVISION, alembic_version
 from app.db.patience import DEFAULT_SECONDS, Patience
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, StorageError
 
 Result = TypeVar("Result")
 
@@ -78,6 +78,19 @@ class Database:
         ``work`` must do no harm where it had happened already; else :meth:`transact_told` is for it.
         """
         return self.transact_told(lambda connection, _: work(connection))
+
+    def remove(self, work: Callable[[Connection], None]) -> None:
+        """As :meth:`transact`, for work that only deletes: on a full disk, too, where that is possible at all."""
+        try:
+            self.transact(work)
+        except DatabaseAway:
+            raise
+        except StorageError:
+            if self.kind != "sqlite":
+                raise
+            # What is deleted is written to the write-ahead log first. Closing folds that in, which gives room back.
+            self.close()
+            self.transact(work)
 
     def transact_told(self, work: Callable[[Connection, bool], Result], *, at_most: float = inf) -> Result:
         """As :meth:`transact`; ``work`` is told whether an earlier try may have happened. It gives up after

@@ -141,7 +141,7 @@ class SqlTasks:
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
-        self._database.transact(work)
+        self._database.remove(work)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None

@@ -221,7 +221,7 @@ class SqlStoreFactory:
         return SqlStore(self._database, self._sql, self._cache, number)
 
     def delete(self, task_id: str) -> None:
-        self._database.transact(lambda connection: remove_history(connection, task_id))
+        self._database.remove(lambda connection: remove_history(connection, task_id))
 
 
 def _is_empty(connection: Connection, task_id: str) -> bool:

@@ -27,7 +27,7 @@ from app.errors import BranchMoved, Conflict, LeaseHeld, NotFound, StorageError
 from app.history.base import Kind, RawObject, RefMove, object_id
 from app.history.sql_store import SqlStore, SqlStoreFactory
 
-RUNS = int(os.environ.get("CHAOS_DROPS", "5"))
+RUNS = int(os.environ.get("CHAOS_DROPS", "1"))
 MAIN = "refs/heads/main"
 
 ATTEMPT = Attempt(

@@ -20,7 +20,7 @@ from private_servers import PrivateServer, private_server
 from app.errors import StorageError
 from app.services.tasks import list_tasks
 
-RUNS = int(os.environ.get("CHAOS_RUNS", "4"))
+RUNS = int(os.environ.get("CHAOS_RUNS", "2"))
 
 pytestmark = pytest.mark.timeout(max(120, RUNS * 30))
 
