@@ -89,7 +89,9 @@ _READINGS: Final = (
         "free some disk space; nothing half-done was left",
     ),
     _Reading(
-        ("unable to open database file",), "can't be opened", "check the path, its permissions and the disk"
+        ("unable to open database file",),
+        "can't be opened",
+        "check the path, its permissions, and that the disk is neither full nor mounted read-only",
     ),
     _Reading(
         ("disk i/o error",),

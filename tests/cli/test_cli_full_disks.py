@@ -86,7 +86,8 @@ class Disk:
 @pytest.fixture
 def disk(bare_folder: Path, empty_database: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setenv("VAR_DIR", "disk")
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    # On a full disk it can't be given back, and who goes on waits for its end.
+    monkeypatch.setenv("LEASE_SECONDS", "1")
     (bare_folder / "tools" / "demo.py").write_text(TOOLS)
     (bare_folder / "actions").mkdir()
     mounted = Disk(bare_folder)
@@ -101,7 +102,7 @@ def cli(bare_folder: Path) -> CommandLine:
 
 
 FULL = ("no space left", "No space left", "the disk failed")
-READ_ONLY = ("is read-only", "Read-only file system")
+READ_ONLY = ("is read-only", "Read-only file system", "mounted read-only")
 
 STEPS = [
     assign(begun=True),
@@ -173,7 +174,6 @@ def test_a_run_on_a_disk_that_was_mounted_read_only(disk: Disk, cli: CommandLine
     disk.remount("ro,size=8M")
     (task,) = cli.json("tasks")
     one_clear_error(cli.process("resume", task["task_id"]), *READ_ONLY)
-    cli.ok("show", task["task_id"])
     disk.remount("rw,size=8M")
     ends_right_after_all(cli, history)
 
