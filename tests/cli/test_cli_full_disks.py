@@ -171,8 +171,8 @@ def test_a_run_on_a_disk_that_was_mounted_read_only(disk: Disk, cli: CommandLine
     Path("actions/fill").write_text(FILL.format(room=0))
     assert execute(cli, history).returncode == 1
     disk.free()
-    disk.remount("ro,size=8M")
     (task,) = cli.json("tasks")
+    disk.remount("ro,size=8M")
     one_clear_error(cli.process("resume", task["task_id"]), *READ_ONLY)
     disk.remount("rw,size=8M")
     ends_right_after_all(cli, history)
