@@ -52,6 +52,8 @@ class PrivateServer:
     def stop(self, number: int = signal.SIGKILL) -> None:
         """End it by a signal, and wait until it is gone."""
         if self._process is not None:
+            if self.kind == "postgresql" and number == signal.SIGTERM:
+                number = signal.SIGINT  # at SIGTERM it would wait until all have left
             self._process.send_signal(number)
             self._process.wait(START_SECONDS)
             self._process = None
