@@ -107,7 +107,7 @@ _READINGS: Final = (
     ),
     _Reading(("unknown database", "does not exist"), "does not exist", "create it, or correct DATABASE_URI"),
     _Reading(
-        ("starting up", "shutting down", "in recovery mode", "server shutdown in progress"),
+        ("starting up", "shutting down", "in recovery mode", "accepting connections", "shutdown in progress"),
         "is starting or stopping",
         "try again in a moment",
         passes=True,
