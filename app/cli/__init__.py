@@ -47,6 +47,8 @@ _STACKVM: Final[Sections] = {
         "revise": Entry("app.cli.revise:revise", "Change the plan, and run only what depends on the change."),
         "set": Entry("app.cli.set:set_", "Set variables at any commit, and go on from there."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
+        "pause": Entry("app.cli.steer:pause", "Have a run pause at its next step."),
+        "cancel": Entry("app.cli.steer:cancel", "End a run for good; its history stays."),
     },
     "Look": {
         "tasks": Entry("app.cli.tasks:tasks", "List the tasks, newest first."),
@@ -65,6 +67,10 @@ _STACKVM: Final[Sections] = {
         "delete-branch": Entry("app.cli.branches:delete_branch", "Remove a branch."),
         "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
+    },
+    "Keep": {
+        "export": Entry("app.cli.carry:export", "Write a task to one file, to be imported elsewhere."),
+        "import": Entry("app.cli.carry:import_", "Take in a task that `export` wrote, under its own id."),
     },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from app.db.base import BranchRow, TaskRow
+from app.db.base import BranchRow, TaskRow, TaskRows
 from app.db.models import attempts, branches, effects, leases, tasks
 from app.db.removal import remove_history
+from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.texts import storable, storable_or_none
 from app.db.upsert import insert_ignoring, insert_replacing
@@ -29,20 +30,20 @@ class SqlTasks:
         self._database = database
 
     def create(self, row: TaskRow) -> None:
-        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
-        values["goal"] = storable(row.goal)
-        values["error"] = storable_or_none(row.error)
+        current = BranchRow(row.current_branch, row.status, row.created_ms)
 
         def work(connection: Connection, in_doubt: bool) -> None:
-            if connection.execute(insert_ignoring(self._database.kind, tasks), values).rowcount == 0:
-                if in_doubt and self._stored(connection, tasks.c.id == row.id) == [_as_stored(row)]:
-                    return
-                raise Conflict(f"task {row.id} exists already")
-            number = _number(connection, row.id)
-            adding = insert(branches).values(task=number, name=row.current_branch, status=row.status)
-            connection.execute(adding.values(created_ms=row.created_ms))
+            if not (in_doubt and self._stored(connection, tasks.c.id == row.id) == [_as_stored(row)]):
+                self._add(connection, row, [current])
 
         self._database.transact_told(work)
+
+    def restore(self, rows: TaskRows) -> None:
+        def work(connection: Connection) -> None:
+            self._add(connection, rows.task, rows.branches)
+            restore_ledger(connection, rows)
+
+        self._database.transact(work)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))
@@ -142,6 +143,16 @@ class SqlTasks:
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
         self._database.remove(work)
+
+    def _add(self, connection: Connection, row: TaskRow, known: Sequence[BranchRow]) -> None:
+        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
+        values["goal"] = storable(row.goal)
+        values["error"] = storable_or_none(row.error)
+        if connection.execute(insert_ignoring(self._database.kind, tasks), values).rowcount == 0:
+            raise Conflict(f"task {row.id} exists already")
+        number = _number(connection, row.id)
+        if known:
+            connection.execute(insert(branches), [{"task": number, **asdict(branch)} for branch in known])
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
