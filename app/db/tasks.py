@@ -39,11 +39,13 @@ class SqlTasks:
         self._database.transact_told(work)
 
     def restore(self, rows: TaskRows) -> None:
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, in_doubt: bool) -> None:
+            if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [_as_stored(rows.task)]:
+                return
             self._add(connection, rows.task, rows.branches)
             restore_ledger(connection, rows)
 
-        self._database.transact(work)
+        self._database.transact_told(work)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))

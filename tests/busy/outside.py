@@ -12,7 +12,7 @@ from typing import Any
 
 from plans import assign, call, jump
 
-from app.bootstrap import build_workplace
+from app.bootstrap import build_workplace, open_presence
 from app.config import Settings
 from app.db.session import Database, open_database
 from app.services.replays import replay_branch
@@ -109,7 +109,11 @@ def open_place(url: str, folder: Path, outside: Outside, **settings: Any) -> tup
     registry = Registry()
     for each in outside.tools():
         registry.add(each)
-    place = replace(build_workplace(chosen, database), load_registry=lambda: registry, person="tester")
+    place = replace(
+        build_workplace(chosen, database, open_presence(chosen)),
+        load_registry=lambda: registry,
+        person="tester",
+    )
     return place, database
 
 
