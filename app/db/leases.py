@@ -59,18 +59,20 @@ class SqlLeases:
         return self._database.ask(work)
 
     def ask(self, task_id: str, branch: str, request: Request, requester: str) -> bool:
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection, in_doubt: bool) -> bool:
             row = connection.execute(
                 select(leases).where(*_branch(task_id, branch)).with_for_update()
             ).first()
             if row is None or row.owner is None or row.expires_ms <= self._database.now_ms(connection):
                 return False
+            if in_doubt and (row.request, row.requester) == (request, requester):
+                return True  # it was noted the first time
             refuse_repeated(row.request, row.requester, request)
             asking = update(leases).where(*_branch(task_id, branch))
             connection.execute(asking.values(request=request, requester=requester))
             return True
 
-        return self._database.transact(work)
+        return self._database.transact_told(work)
 
     def asked(self, task_id: str, branch: str, fence: int) -> tuple[Request, str] | None:
         asking = select(leases.c.request, leases.c.requester).where(*_ours(task_id, branch, fence))
