@@ -18,6 +18,7 @@ from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
 from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
+from app.db.upkeep import SqlUpkeep
 from app.history.git_store import GitStoreFactory
 from app.history.sql_store import SqlStoreFactory
 from app.llm.budget import Budget
@@ -88,6 +89,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
+        upkeep=SqlUpkeep(database),
         stores={
             "sql": SqlStoreFactory(database),
             "git": GitStoreFactory(settings.var_dir / "repositories"),

@@ -66,6 +66,9 @@ _STACKVM: Final[Sections] = {
         "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
     },
+    "Keep": {
+        "fsck": Entry("app.cli.fsck:fsck", "Look for damage in rows, branches and objects."),
+    },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from app.db.base import NamespaceRow
+from app.db.checksums import update_row, with_checksum
 from app.db.models import namespaces
 from app.db.session import Database
 from app.db.texts import storable
@@ -26,13 +28,15 @@ class SqlNamespaces:
         self._database = database
 
     def create(self, row: NamespaceRow) -> None:
+        values = {"name": row.name, "created_ms": row.created_ms, **_content(row)}
         adding = insert_ignoring(self._database.kind, namespaces)
-        if self._change(adding.values(name=row.name, created_ms=row.created_ms, **_content(row))) == 0:
+        if self._change(adding.values(with_checksum(namespaces, values))) == 0:
             raise name_taken(row.name)
 
     def update(self, row: NamespaceRow) -> None:
-        changing = update(namespaces).where(namespaces.c.name == row.name).values(_content(row))
-        if self._change(changing) == 0:
+        one = (namespaces.c.name == row.name,)
+        changing = partial(update_row, table=namespaces, chosen=one, values=_content(row))
+        if self._database.transact(changing) == 0:
             raise self._not_found(row.name)
 
     def delete(self, name: str) -> None:

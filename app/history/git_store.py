@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.crash_points import reached
 from app.errors import Conflict, DamagedHistory, NotFound, StorageError
-from app.history.base import Kind, RawObject, RefMove
+from app.history.base import Damage, Kind, RawObject, RefMove
 from app.history.disk import (
     TEMPORARY_PREFIX,
     disk_errors,
@@ -24,6 +24,7 @@ from app.history.disk import (
     write_aside,
 )
 from app.history.disk_refs import DiskRefs
+from app.history.git_damage import file_damage, loose_damage, pack_damage
 from app.history.loose_objects import LooseObjects
 from app.history.pack_folder import PackFolder
 from app.history.pack_index import DamagedPack
@@ -112,6 +113,16 @@ class GitStore:
             return sum(
                 _size(Path(folder, name)) for folder, _, names in os.walk(self.folder) for name in names
             )
+
+    def damage(self) -> Iterator[Damage]:
+        with disk_errors(f"read {self.folder}"):
+            yield from pack_damage(self.folder / "objects" / "pack")
+            yield from loose_damage(self.folder / "objects")
+            yield from file_damage(self.folder, self.folder / _OWN_FOLDER)
+            try:
+                self._refs.check_files()
+            except StorageError as error:
+                yield Damage(f"folder {_OWN_FOLDER}", error.message)
 
     def finish(self) -> None:
         with disk_errors(f"merge the packs of {self.folder}"), self._refs.locked():

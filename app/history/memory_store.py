@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from threading import Lock
 
 from app.errors import Conflict, DamagedHistory, NotFound
-from app.history.base import Kind, RawObject, RefMove, object_id
+from app.history.base import Damage, Kind, RawObject, RefMove, object_id
 from app.history.ref_moves import check_fence, moved_refs
 
 
@@ -73,6 +73,11 @@ class MemoryStore:
 
     def stored_bytes(self) -> int:
         return sum(len(item.data) + len(item.oid) for item in self._snapshot().values())
+
+    def damage(self) -> Iterator[Damage]:
+        for oid, item in self._snapshot().items():
+            if item.oid != oid or object_id(item.kind, item.data) != oid:
+                yield Damage(f"object {oid.hex()}", "has other bytes than its id says")
 
     def finish(self) -> None:
         """There is nothing to consolidate."""

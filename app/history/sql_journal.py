@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from threading import Lock
 from typing import Any, Final
+from zlib import crc32
 
 from app.crash_points import reached
 from app.db.session import Database, retry_lost
@@ -20,6 +21,23 @@ from app.history.sql_statements import StoreStatements
 MAX_OBJECTS: Final = 4096
 MAX_BYTES: Final = 4 << 20
 """A journal beyond either is folded."""
+
+
+_WITH_CHECKSUM: Final = 1 << 62
+_DRAWN_BITS: Final = 30
+
+
+def draw_number(data: bytes) -> int:
+    """The number of a new row: 30 bits of chance and a CRC-32 of what it holds.
+
+    Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
+    """
+    return _WITH_CHECKSUM | secrets.randbits(_DRAWN_BITS) << 32 | crc32(data)
+
+
+def fits_number(number: int, data: bytes) -> bool:
+    """Whether a row holds what it was written with, as far as its number says: older ones don't."""
+    return number < _WITH_CHECKSUM or number & 0xFFFFFFFF == crc32(data)
 
 
 class SqlJournal:
@@ -41,9 +59,9 @@ class SqlJournal:
 
     def append(self, cursor: Any, objects: Collection[RawObject]) -> int:
         """Add a row within the caller's transaction; :meth:`remember` it once that is durable."""
-        # Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
-        number = secrets.randbits(62)
-        cursor.execute(self._sql.add_to_journal, (self._repository, number, journal_row(objects)))
+        data = journal_row(objects)
+        number = draw_number(data)
+        cursor.execute(self._sql.add_to_journal, (self._repository, number, data))
         return number
 
     def remember(self, number: int, objects: Collection[RawObject]) -> None:

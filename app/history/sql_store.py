@@ -15,8 +15,9 @@ from app.db.removal import remove_history
 from app.db.session import Database, retry_lost
 from app.db.upsert import insert_ignoring
 from app.errors import Conflict, DamagedHistory, InvalidValue, NotFound
-from app.history.base import Kind, RawObject, RefMove, object_id
+from app.history.base import Damage, Kind, RawObject, RefMove, object_id
 from app.history.segments import SegmentCache, open_segment
+from app.history.sql_damage import find_damage
 from app.history.sql_journal import SqlJournal, add_segments
 from app.history.sql_refs import move_refs, raise_fence
 from app.history.sql_statements import StoreStatements
@@ -147,6 +148,9 @@ class SqlStore:
                 cursor.execute(statement, (self._repository,))
                 counts.append(int(cursor.fetchone()[0] or 0))
         return counts[0] + counts[1] + counts[2] * INDEX_ROW_BYTES
+
+    def damage(self) -> Iterator[Damage]:
+        yield from find_damage(self._database, self._repository)
 
     def finish(self) -> None:
         with self._writing:

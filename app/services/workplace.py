@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, TaskTable
+from app.db.base import Leases, Ledger, NamespaceTable, TaskTable, Upkeep
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
@@ -29,6 +29,7 @@ class Workplace:
     namespaces: NamespaceTable
     leases: Leases
     ledger: Callable[[str], Ledger]
+    upkeep: Upkeep
     stores: Mapping[str, StoreFactory]
     default_store: str
     load_registry: Callable[[], Registry]
