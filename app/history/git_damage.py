@@ -18,22 +18,16 @@ from app.history.loose_objects import LooseObjects
 from app.history.pack_file import PackFile
 from app.history.pack_folder import PackFolder
 from app.history.pack_index import DamagedPack
-from app.history.packs import TRAILER_BYTES
+from app.history.packs import TRAILER_BYTES, object_bytes_id
 from app.history.ref_files import PACKED_REFS, RefFiles
 from app.history.refnames import check_ref_name
 
-_HEADERS: Final = {1: b"commit %d\0", 2: b"tree %d\0", 3: b"blob %d\0", 4: b"tag %d\0"}
 _GUARDS: Final = {
     (b"gc", b"auto"): b"0",
     (b"gc", b"pruneExpire"): b"never",
     (b"receive", b"autogc"): b"false",
 }
 """What keeps git from tidying up while a run writes."""
-
-
-def object_bytes_id(kind: int, data: bytes) -> bytes:
-    """The id of an object of any of git's kinds, tags included."""
-    return sha1(_HEADERS[kind] % len(data) + data, usedforsecurity=False).digest()
 
 
 def pack_damage(folder: Path) -> Iterator[Damage]:
@@ -66,7 +60,7 @@ def _one_pack(folder: Path, pack: PackFile) -> Iterator[Damage]:
         except DamagedPack as error:
             yield Damage(f"object {entry.oid.hex()}", str(error))
             continue
-        if kind not in _HEADERS or object_bytes_id(kind, data) != entry.oid:
+        if not 1 <= kind <= 4 or object_bytes_id(kind, data) != entry.oid:
             yield Damage(f"object {entry.oid.hex()}", f"has other bytes than its id says ({what})")
 
 

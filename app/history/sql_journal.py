@@ -109,13 +109,18 @@ class SqlJournal:
 
     def _fold(self) -> None:
         with self._database.write_cursor() as cursor:
+            # Who collects garbage waits here: an object of ours may be in the index already, and about to go.
+            cursor.execute(self._sql.lock_repository, (self._repository,))
+            cursor.fetchall()
             cursor.execute(self._sql.journal_rows_locked, (self._repository,))
-            rows = cursor.fetchall()
+            # A row that is damaged stays as it is, for who looks for damage.
+            rows = [row for row in cursor.fetchall() if fits_number(*row)]
             found = {item.oid: item for row in rows for item in self._objects_of(*row)}
             add_segments(cursor, self._sql, self._repository, found.values())
             reached("fold.written")
             gone = [(self._repository, number) for number, _ in rows]
-            cursor.executemany(self._sql.drop_from_journal, gone)
+            if gone:
+                cursor.executemany(self._sql.drop_from_journal, gone)
 
     def _objects_of(self, number: int, row: bytes) -> list[RawObject]:
         """What a row holds: from the mirror, where it has all of it; reading it takes a hash an object."""

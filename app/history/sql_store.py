@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, repositories
@@ -15,19 +16,18 @@ from app.db.removal import remove_history
 from app.db.session import Database, retry_lost
 from app.db.upsert import insert_ignoring
 from app.errors import Conflict, DamagedHistory, InvalidValue, NotFound
-from app.history.base import Damage, Kind, RawObject, RefMove, object_id
+from app.history.base import Collected, Damage, Kind, RawObject, RefMove, object_id
 from app.history.segments import SegmentCache, open_segment
+from app.history.reachable import require_reachable
+from app.history.sql_collect import INDEX_ROW_BYTES, collect
 from app.history.sql_damage import find_damage
 from app.history.sql_journal import SqlJournal, add_segments
-from app.history.sql_refs import move_refs, raise_fence
+from app.history.sql_refs import lock_repository, move_refs, raise_fence
 from app.history.sql_statements import StoreStatements
 
 SMALL_OBJECTS: Final = 256
 SMALL_BYTES: Final = 64 << 10
 """A write below both goes to the journal; others are worth segments of their own."""
-
-INDEX_ROW_BYTES: Final = 42
-"""What a row of the object index takes, about: measured on SQLite."""
 
 _MAX_KNOWN: Final = 1 << 16
 
@@ -36,7 +36,7 @@ class SqlStore:
     """A :class:`app.history.base.Store` in a database. One thread may write while others read."""
 
     def __init__(
-        self, database: Database, sql: StoreStatements, cache: SegmentCache, repository: int
+        self, database: Database, sql: StoreStatements, cache: SegmentCache, repository: int, collected: int
     ) -> None:
         self._database = database
         self._sql = sql
@@ -44,7 +44,9 @@ class SqlStore:
         self._repository = repository
         self._journal = SqlJournal(database, sql, repository)
         self._known: set[bytes] = set()
-        """Ids of objects that are surely there: written by us, and durable."""
+        """Ids of objects that are surely there: written by us, durable, and not collected since."""
+        self._collected = collected
+        """How often garbage had been collected when what we count on was seen to be there."""
         self._writing = Lock()
 
     def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
@@ -57,17 +59,39 @@ class SqlStore:
                 # Before our own transaction: what fails here has moved no ref.
                 self._journal.fold()
             items = list(fresh.values())
-            number = retry_lost(lambda: self._write(items, moves))
+            # Who collects garbage holds the lease of every branch, and has raised its fence: a move that names a
+            # fence can't meet that. One that names none waits for it, and looks whether it has happened.
+            is_fenced = bool(moves) and all(move.fence is not None and move.old for move in moves)
+            try:
+                number = retry_lost(lambda: self._write(items, moves, is_fenced))
+            except _CollectedSince as since:
+                items = list({item.oid: item for item in objects}.values())
+                number = self._write_checked(items, moves, since.collected)
+                fresh = {item.oid: item for item in items}
             if number is not None:
                 self._journal.remember(number, items)
             if len(known) > _MAX_KNOWN:
                 known.clear()
             known.update(fresh)
 
-    def _write(self, items: list[RawObject], moves: Sequence[RefMove]) -> int | None:
+    def _write_checked(self, items: list[RawObject], moves: Sequence[RefMove], collected: int) -> int | None:
+        """Write all of it, also what was thought to be there, then look whether the moves have all they need."""
+        self._known.clear()
+        self._collected = collected
+        number = retry_lost(lambda: self._write(items, (), False))
+        if number is not None:
+            self._journal.remember(number, items)
+        require_reachable(self, moves)
+        # A collection that came in between raises again, and the moves have not happened.
+        retry_lost(lambda: self._write([], moves, False))
+        return number
+
+    def _write(self, items: list[RawObject], moves: Sequence[RefMove], is_fenced: bool) -> int | None:
         """One transaction. Gives the number of the journal row, where one was written."""
         number = None
         with self._database.write_cursor() as cursor:
+            if not is_fenced and (moves or not _is_small(items)):
+                self._check_collected(cursor, moves)
             if items and _is_small(items):
                 number = self._journal.append(cursor, items)
             elif items:
@@ -76,6 +100,12 @@ class SqlStore:
             if moves:
                 move_refs(cursor, self._sql, self._repository, moves)
         return number
+
+    def _check_collected(self, cursor: Any, moves: Sequence[RefMove]) -> None:
+        """Lock the repository, and raise ``_CollectedSince`` where what we count on may be gone."""
+        collected = lock_repository(cursor, self._sql, self._repository, moves[0].ref if moves else "")
+        if collected != self._collected:
+            raise _CollectedSince(collected)
 
     def read(self, oid: bytes) -> RawObject:
         found = self._journal.get(oid) or self._read_indexed(oid)
@@ -139,6 +169,9 @@ class SqlStore:
                 raise_fence(cursor, self._sql, self._repository, ref, fence)
 
         retry_lost(once)
+        # From here on this branch is ours, and nobody collects; what was before may have been.
+        with self._writing:
+            self._known.clear()
 
     def stored_bytes(self) -> int:
         """Segments and journal as stored, and :data:`INDEX_ROW_BYTES` an indexed object."""
@@ -151,6 +184,10 @@ class SqlStore:
 
     def damage(self) -> Iterator[Damage]:
         yield from find_damage(self._database, self._repository)
+
+    def collect(self, *, dry_run: bool = False) -> Collected:
+        self.finish()  # what the journal holds is in the index then
+        return collect(self._database, self, self._repository, dry_run=dry_run)
 
     def finish(self) -> None:
         with self._writing:
@@ -167,21 +204,27 @@ class SqlStore:
         return place
 
     def _read_indexed(self, oid: bytes) -> RawObject | None:
+        """Where it lies now: while garbage is collected, objects are moved to other segments."""
         place = self._find(oid)
-        if place is None:
-            return None
-        segment, position, length, kind = place
-        raw = self._cache.get(segment)
-        if raw is None:
-            raw = self._load_segment(segment, oid)
-        return RawObject(oid, kind, raw[position : position + length])
+        while place is not None:
+            segment, position, length, kind = place
+            raw = self._cache.get(segment)
+            if raw is None:
+                raw = self._load_segment(segment, oid)
+            if raw is not None:
+                return RawObject(oid, kind, raw[position : position + length])
+            before, place = place, self._find(oid)
+            if place == before:
+                raise DamagedHistory(oid.hex(), f"is missing: there is no segment {segment}")
+        return None
 
-    def _load_segment(self, number: int, oid: bytes) -> bytes:
+    def _load_segment(self, number: int, oid: bytes) -> bytes | None:
+        """The bytes of a segment; ``None`` where there is none. Raises ``DamagedHistory``."""
         with self._database.read_cursor() as cursor:
             cursor.execute(self._sql.segment, (number,))
             row = cursor.fetchone()
         if row is None:
-            raise DamagedHistory(oid.hex(), f"is missing: there is no segment {number}")
+            return None
         raw = open_segment(row[0], row[1])
         if raw is None:
             raise DamagedHistory(oid.hex(), f"can't be read: segment {number} is damaged")
@@ -204,21 +247,48 @@ class SqlStoreFactory:
     def create(self, task_id: str) -> SqlStore:
         if not 0 < len(task_id) <= TASK_ID_LENGTH:
             raise InvalidValue(f"a task id has 1 to {TASK_ID_LENGTH} characters, not {len(task_id)}")
-        adding = insert_ignoring(self._database.kind, repositories).values(task_id=task_id)
-        if self._database.transact(lambda connection: connection.execute(adding).rowcount) == 0:
+
+        def work(connection: Connection) -> int:
+            row = {"task_id": task_id, "collected": 0, "created_ms": self._database.now_ms(connection)}
+            return connection.execute(insert_ignoring(self._database.kind, repositories), row).rowcount
+
+        if self._database.transact(work) == 0:
             raise Conflict(f"the history of task {task_id} exists already")
         return self.open(task_id)
 
     def open(self, task_id: str) -> SqlStore:
-        asking = select(repositories.c.number).where(repositories.c.task_id == task_id)
+        asking = select(repositories.c.number, repositories.c.collected)
         with self._database.read() as connection:
-            number = connection.execute(asking).scalar()
-        if number is None:
+            row = connection.execute(asking.where(repositories.c.task_id == task_id)).one_or_none()
+        if row is None:
             raise NotFound("history of task", task_id)
-        return SqlStore(self._database, self._sql, self._cache, number)
+        return SqlStore(self._database, self._sql, self._cache, *row)
 
     def delete(self, task_id: str) -> None:
         self._database.transact(lambda connection: remove_history(connection, task_id))
+
+    def stored_bytes(self, task_id: str) -> int:
+        with suppress(NotFound):
+            return self.open(task_id).stored_bytes()
+        return 0
+
+    def task_ids(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+        with self._database.read() as connection:
+            before = self._database.now_ms(connection) - round(older_than_seconds * 1000)
+            asking = select(repositories.c.task_id).where(repositories.c.created_ms <= before)
+            found = list(connection.execute(asking).scalars())
+        yield from found
+
+    def clean(self, *, dry_run: bool = False) -> int:
+        return 0
+
+
+class _CollectedSince(Exception):
+    """Internal: garbage was collected ``collected`` times by now, more often than when we looked."""
+
+    def __init__(self, collected: int) -> None:
+        super().__init__(collected)
+        self.collected = collected
 
 
 def _is_small(items: list[RawObject]) -> bool:

@@ -105,10 +105,8 @@ def test_a_flipped_byte_in_a_row(copy: Path, table: str, column: str) -> None:
             path.write_bytes(original)
             where = " AND ".join(f"{name} IS ?" for name in keys)
             asked = "?" if kind != "text" else "CAST(? AS TEXT)"
-            with sqlite3.connect(path) as connection:
-                connection.execute("PRAGMA foreign_keys=OFF")
-                connection.execute(f"UPDATE {table} SET {column} = {asked} WHERE {where}", (changed, *key))
-            connection.close()
+            if not _change(path, f"UPDATE {table} SET {column} = {asked} WHERE {where}", (changed, *key)):
+                continue
             found = looked_through(copy)
             tried += 1
             assert _is_told(table, column, found), (key, value, changed, found)
@@ -123,6 +121,19 @@ def _rows(path: Path, asking: str) -> list[tuple]:  # type: ignore[type-arg]
     finally:
         connection.close()
     return rows if len(rows) <= 6 else [*rows[:3], *rows[-3:]]
+
+
+def _change(path: Path, statement: str, values: tuple[object, ...]) -> bool:
+    """Whether the database took it: two rows can't have one key."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute(statement, values)
+    except sqlite3.IntegrityError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def _is_worse(table: str, value: int, changed: object) -> bool:
