@@ -111,6 +111,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
+        retention_days=settings.retention_days,
     )
 
 

@@ -243,6 +243,9 @@ class Upkeep(Protocol):
     def drop_strays(self, task_id: str, *, dry_run: bool = False) -> Freed:
         """Remove what is left of leases, attempts and effects of a task, unless there is one with that id."""
 
+    def gone_branches(self, task_id: str, keep: Collection[str]) -> Collection[str]:
+        """The branches that attempts or effects of a task name, but for those to ``keep``."""
+
     def drop_branches(self, task_id: str, keep: Collection[str], *, dry_run: bool = False) -> Freed:
         """Remove the attempts and effects of a task's branches that are not to ``keep``."""
 

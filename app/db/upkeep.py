@@ -140,6 +140,14 @@ class SqlUpkeep:
         chosen = {table: (table.c.task_id == task_id, _is_stray(table)) for table in _OF_TASKS}
         return self._drop(chosen, dry_run)
 
+    def gone_branches(self, task_id: str, keep: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for table in (attempts, effects):
+                asking = select(table.c.branch).where(table.c.task_id == task_id).distinct()
+                found.update(connection.execute(asking).scalars())
+        return found.difference(keep)
+
     def drop_branches(self, task_id: str, keep: Collection[str], *, dry_run: bool = False) -> Freed:
         kept = list(keep)
         chosen = {

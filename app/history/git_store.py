@@ -64,31 +64,32 @@ class GitStore:
         self._collecting = Collecting(folder / _OWN_FOLDER)
         self._collected = self._collecting.count()
         """How often garbage had been collected when the packs we know of were looked at."""
+        self._is_unsure = False
+        """Whether it has been since we began: what somebody chose to point to may be gone."""
 
     def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
         for move in moves:
             check_ref_name(move.ref)
         with disk_errors(f"write to {self.folder}"), self._collecting.writing():
-            is_unsure = self._look_again()
+            self._look_again()
             fresh = {item.oid: item for item in objects if self._packs.find(item.oid) is None}
             if fresh:
                 self._merge_if_many()
                 self._packs.add(fresh.values())
             reached("flush.written")
-            if is_unsure and any(move.fence is None or move.old is None for move in moves):
+            if self._is_unsure and any(move.fence is None or move.old is None for move in moves):
                 # One that names a fence can't meet a collection: that has raised the fence.
                 require_reachable(self, moves)
+                self._is_unsure = False
             if moves:
                 self._refs.move(moves)
 
-    def _look_again(self) -> bool:
-        """Whether garbage was collected since we looked; then what we know of the packs is out of date."""
+    def _look_again(self) -> None:
+        """Where garbage was collected since we looked, what we know of the packs is out of date."""
         count = self._collecting.count()
-        if count == self._collected:
-            return False
-        self._packs.rescan()
-        self._collected = count
-        return True
+        if count != self._collected:
+            self._packs.rescan()
+            self._collected, self._is_unsure = count, True
 
     def read(self, oid: bytes) -> RawObject:
         try:

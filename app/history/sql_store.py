@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -15,10 +15,10 @@ from app.db.models import TASK_ID_LENGTH, repositories
 from app.db.removal import remove_history
 from app.db.session import Database, retry_lost
 from app.db.upsert import insert_ignoring
-from app.errors import Conflict, DamagedHistory, InvalidValue, NotFound
+from app.errors import BranchMoved, Conflict, DamagedHistory, InvalidValue, NotFound
 from app.history.base import Collected, Damage, Kind, RawObject, RefMove, object_id
-from app.history.segments import SegmentCache, open_segment
 from app.history.reachable import require_reachable
+from app.history.segments import SegmentCache, open_segment
 from app.history.sql_collect import INDEX_ROW_BYTES, collect
 from app.history.sql_damage import find_damage
 from app.history.sql_journal import SqlJournal, add_segments
@@ -59,39 +59,43 @@ class SqlStore:
                 # Before our own transaction: what fails here has moved no ref.
                 self._journal.fold()
             items = list(fresh.values())
-            # Who collects garbage holds the lease of every branch, and has raised its fence: a move that names a
-            # fence can't meet that. One that names none waits for it, and looks whether it has happened.
-            is_fenced = bool(moves) and all(move.fence is not None and move.old for move in moves)
             try:
-                number = retry_lost(lambda: self._write(items, moves, is_fenced))
+                number = retry_lost(lambda: self._write(items, moves, self._collected))
             except _CollectedSince as since:
                 items = list({item.oid: item for item in objects}.values())
-                number = self._write_checked(items, moves, since.collected)
-                fresh = {item.oid: item for item in items}
+                number = self._write_anew(items, moves, since.collected)
             if number is not None:
                 self._journal.remember(number, items)
             if len(known) > _MAX_KNOWN:
                 known.clear()
             known.update(fresh)
 
-    def _write_checked(self, items: list[RawObject], moves: Sequence[RefMove], collected: int) -> int | None:
+    def _write_anew(self, items: list[RawObject], moves: Sequence[RefMove], collected: int) -> int | None:
         """Write all of it, also what was thought to be there, then look whether the moves have all they need."""
         self._known.clear()
-        self._collected = collected
-        number = retry_lost(lambda: self._write(items, (), False))
-        if number is not None:
-            self._journal.remember(number, items)
-        require_reachable(self, moves)
-        # A collection that came in between raises again, and the moves have not happened.
-        retry_lost(lambda: self._write([], moves, False))
+        number = retry_lost(lambda: self._write(items, (), None))
+        if moves:
+            if number is not None:
+                self._journal.remember(number, items)
+            require_reachable(self, moves)
+            # Where a collection came in between, it is not worth another try.
+            with turned_into_moved(moves[0].ref):
+                retry_lost(lambda: self._write([], moves, collected))
+            self._collected = collected
         return number
 
-    def _write(self, items: list[RawObject], moves: Sequence[RefMove], is_fenced: bool) -> int | None:
-        """One transaction. Gives the number of the journal row, where one was written."""
+    def _write(self, items: list[RawObject], moves: Sequence[RefMove], collected: int | None) -> int | None:
+        """One transaction. Gives the number of the journal row, where one was written.
+
+        Who collects garbage holds the lease of every branch, and has raised its fence: a move that names a fence
+        can't meet that. Others wait for it, and raise ``_CollectedSince`` where it has not been ``collected`` times.
+        """
         number = None
         with self._database.write_cursor() as cursor:
-            if not is_fenced and (moves or not _is_small(items)):
-                self._check_collected(cursor, moves)
+            if not _is_fenced(moves) if moves else not _is_small(items):
+                count = lock_repository(cursor, self._sql, self._repository, moves[0].ref if moves else "")
+                if moves and collected not in (None, count):
+                    raise _CollectedSince(count)
             if items and _is_small(items):
                 number = self._journal.append(cursor, items)
             elif items:
@@ -100,12 +104,6 @@ class SqlStore:
             if moves:
                 move_refs(cursor, self._sql, self._repository, moves)
         return number
-
-    def _check_collected(self, cursor: Any, moves: Sequence[RefMove]) -> None:
-        """Lock the repository, and raise ``_CollectedSince`` where what we count on may be gone."""
-        collected = lock_repository(cursor, self._sql, self._repository, moves[0].ref if moves else "")
-        if collected != self._collected:
-            raise _CollectedSince(collected)
 
     def read(self, oid: bytes) -> RawObject:
         found = self._journal.get(oid) or self._read_indexed(oid)
@@ -289,6 +287,19 @@ class _CollectedSince(Exception):
     def __init__(self, collected: int) -> None:
         super().__init__(collected)
         self.collected = collected
+
+
+@contextmanager
+def turned_into_moved(ref: str) -> Iterator[None]:
+    """A second collection while one write goes on, as the caller is told of it."""
+    try:
+        yield
+    except _CollectedSince:
+        raise BranchMoved(ref, "garbage is being collected (`stackvm gc`)") from None
+
+
+def _is_fenced(moves: Sequence[RefMove]) -> bool:
+    return all(move.fence is not None and move.old for move in moves)
 
 
 def _is_small(items: list[RawObject]) -> bool:

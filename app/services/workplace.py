@@ -23,6 +23,7 @@ class Workplace:
     ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
     ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
     where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
+    After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
     """
 
     tasks: TaskTable
@@ -43,6 +44,7 @@ class Workplace:
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS
+    retention_days: int | None = None
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

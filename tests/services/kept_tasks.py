@@ -18,7 +18,9 @@ from app.services.workplace import Workplace
 from app.tools import tool
 from app.vm.interrupts import Interrupts
 
-OUTCOME = json.dumps({"value": "paid for", "error": None, "attempts": 1, "started_ms": 1, "ended_ms": 2}).encode()
+OUTCOME = json.dumps(
+    {"value": "paid for", "error": None, "attempts": 1, "started_ms": 1, "ended_ms": 2}
+).encode()
 
 
 @tool(effect="read")
@@ -66,5 +68,5 @@ def fill(place: Workplace, history: str) -> TaskRow:
     place.ledger(task.id).save_effects("try", [FinishedEffect(4, 1, 0, "ab" * 32, OUTCOME)])
     failing = submit(place, history, [call(1, "put", "final_answer", {"value": "broken"})])
     assert run(place, failing) == "failed"
-    submit(place, history)
+    submit(place, history, [assign(1, final_answer=1)])
     return task
