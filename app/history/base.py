@@ -6,7 +6,7 @@ objects and moves are on stable storage, and nobody sees a moved ref without the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 from hashlib import sha1
 from typing import NamedTuple, Protocol
@@ -120,8 +120,9 @@ class Store(Protocol):
         ought to be there (:mod:`app.history.inspection`).
         """
 
-    def collect(self, *, dry_run: bool = False) -> Collected:
-        """Drop the objects that no ref reaches; with ``dry_run`` only say how much that would be.
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
+        """Drop the objects that neither a ref nor a commit of ``also`` reaches; with ``dry_run`` only say how much
+        that would be.
 
         The caller keeps runs away: it holds the lease of every ref and has raised its fence. Refs may be made
         meanwhile; what they reach stays. Raises ``DamagedHistory`` where an object that is reached can't be read.

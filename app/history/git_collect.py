@@ -57,10 +57,16 @@ class Collecting:
 
 
 def collect_garbage(
-    store: Store, folder: Path, packs: PackFolder, collecting: Collecting, dry_run: bool
+    store: Store,
+    folder: Path,
+    packs: PackFolder,
+    collecting: Collecting,
+    also: Collection[bytes],
+    *,
+    dry_run: bool,
 ) -> Collected:
     """See :meth:`app.history.base.Store.collect`. The caller has the repository to itself."""
-    kept = reachable_ids(store, store.refs().values())
+    kept = reachable_ids(store, [*store.refs().values(), *also])
     packs.rescan()
     loose = LooseObjects(folder)
     # git itself writes loose objects first and the refs to them later, under no lock of ours.

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -140,10 +140,10 @@ class GitStore:
             except StorageError as error:
                 yield Damage(f"folder {_OWN_FOLDER}", error.message)
 
-    def collect(self, *, dry_run: bool = False) -> Collected:
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
         with disk_errors(f"write to {self.folder}"), self._collecting.alone(), self._refs.locked():
             folder = self.folder / "objects"
-            return collect_garbage(self, folder, self._packs, self._collecting, dry_run)
+            return collect_garbage(self, folder, self._packs, self._collecting, also, dry_run=dry_run)
 
     def finish(self) -> None:
         with disk_errors(f"merge the packs of {self.folder}"), self._refs.locked():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from threading import Lock
 
 from app.errors import Conflict, DamagedHistory, NotFound
@@ -85,10 +85,10 @@ class MemoryStore:
             if item.oid != oid or object_id(item.kind, item.data) != oid:
                 yield Damage(f"object {oid.hex()}", "has other bytes than its id says")
 
-    def collect(self, *, dry_run: bool = False) -> Collected:
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
         here = self._repository
         with here.lock:
-            kept = reachable_ids(self, here.refs.values())
+            kept = reachable_ids(self, [*here.refs.values(), *also])
             gone = [item for oid, item in here.objects.items() if oid not in kept]
             if not dry_run:
                 for item in gone:

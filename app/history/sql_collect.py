@@ -33,9 +33,11 @@ class _Place(NamedTuple):
     kind: int
 
 
-def collect(database: Database, store: Store, repository: int, *, dry_run: bool) -> Collected:
+def collect(
+    database: Database, store: Store, repository: int, also: Collection[bytes], *, dry_run: bool
+) -> Collected:
     """See :meth:`app.history.base.Store.collect`. The caller has folded the journal."""
-    kept = reachable_ids(store, store.refs().values())
+    kept = reachable_ids(store, [*store.refs().values(), *also])
     with database.read() as connection:
         garbage = {place.oid for place in _places(connection, repository) if place.oid not in kept}
     if not garbage:

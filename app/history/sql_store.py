@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from threading import Lock
@@ -183,9 +183,9 @@ class SqlStore:
     def damage(self) -> Iterator[Damage]:
         yield from find_damage(self._database, self._repository)
 
-    def collect(self, *, dry_run: bool = False) -> Collected:
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
         self.finish()  # what the journal holds is in the index then
-        return collect(self._database, self, self._repository, dry_run=dry_run)
+        return collect(self._database, self, self._repository, also, dry_run=dry_run)
 
     def finish(self) -> None:
         with self._writing:

@@ -15,6 +15,7 @@ from app.services.branches import status_of
 from app.services.deletion import delete_task, history_bytes, history_or_none
 from app.services.fsck import chosen_tasks
 from app.services.holding import hold_task
+from app.services.reusing import runs_forked_from
 from app.services.tasks import refuse_running
 from app.services.workplace import Workplace
 from app.vm.state import CANCELLED, COMPLETED, FAILED
@@ -148,7 +149,8 @@ def _clear_held(
     if not branches or known - branches or task.current_branch not in branches:
         # What its objects were reached by is lost. They are all that is left of it.
         raise StorageError("a branch is missing in its history", hint=_FSCK)
-    collected = store.collect(dry_run=options.dry_run)
+    also = runs_forked_from(workplace, task, Repository(store))
+    collected = store.collect(also, dry_run=options.dry_run)
     cleared.objects += collected.objects
     cleared.bytes += collected.bytes
     gone = workplace.upkeep.gone_branches(task.id, branches)
