@@ -68,7 +68,7 @@ _STACKVM: Final[Sections] = {
     "Keep": {
         "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "gc": Entry("app.cli.gc:gc", "Clear away what no branch reaches, and tasks that ended long ago."),
-        "fsck": Entry("app.cli.fsck:fsck", "Look for damage in rows, branches and objects."),
+        "fsck": Entry("app.cli.fsck:fsck", "Look for damage in tasks, all of them or those named."),
     },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),

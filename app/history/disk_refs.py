@@ -146,9 +146,13 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _damaged(path)
     stored = value.pop(_CHECKSUM, None)  # older files have none
-    if stored is not None and stored != _checksum(value):
+    if (stored is not None and stored != _checksum(value)) or not all(map(_is_ref, value)):
         raise _damaged(path)
     return value
+
+
+def _is_ref(name: str) -> bool:
+    return name.startswith("refs/")
 
 
 def _damaged(path: Path) -> StorageError:

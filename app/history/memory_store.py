@@ -34,7 +34,7 @@ class MemoryStore:
         with here.lock:
             for item in objects:
                 here.objects.setdefault(item.oid, item)
-            if self._collected != here.collected:
+            if moves and self._collected != here.collected:
                 require_reachable(self, moves)
                 self._collected = here.collected
             for ref, target in moved_refs(here.refs, here.fences, moves).items():

@@ -73,6 +73,7 @@ class SqlStore:
     def _write_anew(self, items: list[RawObject], moves: Sequence[RefMove], collected: int) -> int | None:
         """Write all of it, also what was thought to be there, then look whether the moves have all they need."""
         self._known.clear()
+        self._journal.refresh()
         number = retry_lost(lambda: self._write(items, (), None))
         if moves:
             if number is not None:
@@ -185,6 +186,7 @@ class SqlStore:
 
     def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
         self.finish()  # what the journal holds is in the index then
+        self._known.clear()
         return collect(self._database, self, self._repository, also, dry_run=dry_run)
 
     def finish(self) -> None:

@@ -143,9 +143,9 @@ def _refuse_running(workplace: Workplace, task: TaskRow) -> None:
 def _clear_held(
     workplace: Workplace, task: TaskRow, store: Store, options: GcOptions, cleared: Cleared
 ) -> None:
-    refs = store.refs()
-    branches = {ref.removeprefix(HEADS) for ref in refs if ref.startswith(HEADS)}
+    # In this order: a branch that is just being made has its ref first, its row then.
     known = {row.name for row in workplace.tasks.branches(task.id)}
+    branches = {ref.removeprefix(HEADS) for ref in store.refs() if ref.startswith(HEADS)}
     if not branches or known - branches or task.current_branch not in branches:
         # What its objects were reached by is lost. They are all that is left of it.
         raise StorageError("a branch is missing in its history", hint=_FSCK)

@@ -79,14 +79,13 @@ def test_nothing_is_found_where_nothing_is_wrong(copy: Path) -> None:
 
 def flips(value: object) -> Iterator[object]:
     if isinstance(value, int):
-        yield from (value ^ 1, value ^ 0x80)
+        yield value ^ 1
         return
     data = value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[arg-type]
-    for place in sorted({0, len(data) // 2, len(data) - 1}):
-        for bit in (0x01, 0x80):
-            changed = bytearray(data)
-            changed[place] ^= bit
-            yield bytes(changed)
+    for place, bit in ((len(data) // 2, 0x01), (len(data) - 1, 0x80)):
+        changed = bytearray(data)
+        changed[place] ^= bit
+        yield bytes(changed)
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=lambda name: str(name))
@@ -123,7 +122,7 @@ def _rows(path: Path, asking: str) -> list[tuple]:  # type: ignore[type-arg]
         rows = connection.execute(asking).fetchall()
     finally:
         connection.close()
-    return rows if len(rows) <= 6 else [*rows[:3], *rows[-3:]]
+    return rows if len(rows) <= 2 else [rows[0], rows[-1]]
 
 
 def _change(path: Path, statement: str, values: tuple[object, ...]) -> bool:
