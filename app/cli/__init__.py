@@ -47,6 +47,8 @@ _STACKVM: Final[Sections] = {
         "revise": Entry("app.cli.revise:revise", "Change the plan, and run only what depends on the change."),
         "set": Entry("app.cli.set:set_", "Set variables at any commit, and go on from there."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
+        "pause": Entry("app.cli.steer:pause", "Have a run pause at its next step."),
+        "cancel": Entry("app.cli.steer:cancel", "End a run for good; its history stays."),
     },
     "Look": {
         "tasks": Entry("app.cli.tasks:tasks", "List the tasks, newest first."),
@@ -66,6 +68,8 @@ _STACKVM: Final[Sections] = {
         "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
     },
     "Keep": {
+        "export": Entry("app.cli.carry:export", "Write a task to one file, to be imported elsewhere."),
+        "import": Entry("app.cli.carry:import_", "Take in a task that `export` wrote, under its own id."),
         "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "gc": Entry("app.cli.gc:gc", "Clear away what no branch reaches, and tasks that ended long ago."),
         "fsck": Entry("app.cli.fsck:fsck", "Look for damage in tasks, all of them or those named."),

@@ -9,6 +9,7 @@ from app.cli.errors import finding_lines
 from app.cli.groups import Command
 from app.cli.options import (
     goal_option,
+    history_option,
     json_option,
     max_steps_option,
     namespace_option,
@@ -42,11 +43,7 @@ from app.vm.interrupts import Interrupts
 )
 @namespace_option
 @response_format_option
-@click.option(
-    "--history",
-    type=click.Choice(["sql", "git"]),
-    help="Keep the history in the database or in a git repository on disk; default: HISTORY_BACKEND.",
-)
+@history_option
 @click.option(
     "--revise",
     is_flag=True,
@@ -76,8 +73,8 @@ def execute(
     differs, on a branch of its own.
 
     The answer goes to stdout, progress to stderr: live at a terminal, with the plan, the steps, what models write
-    and what they used so far; as plain lines elsewhere. Ctrl-C interrupts at once and without loss, also while a
-    model is asked: `resume` goes on.
+    and what they used so far; as plain lines elsewhere. Ctrl-C once finishes the step under way and pauses, twice
+    stops at once and without loss; `resume` goes on.
     """
     plan = read_input(plan_file, "plan") if plan_file is not None else None
     new = NewTask(goal, plan, namespace, response_format, history, max_steps, revise)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from app.db.base import BranchRow, TaskRow
+from app.db.base import BranchRow, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
 from app.db.removal import remove_history
+from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.texts import storable, storable_or_none
 from app.db.upsert import insert_ignoring
@@ -29,17 +31,13 @@ class SqlTasks:
         self._database = database
 
     def create(self, row: TaskRow) -> None:
-        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
-        values["goal"] = storable(row.goal)
-        values["error"] = storable_or_none(row.error)
+        current = BranchRow(row.current_branch, row.status, row.created_ms)
+        self._database.transact(lambda connection: self._add(connection, row, [current]))
 
+    def restore(self, rows: TaskRows) -> None:
         def work(connection: Connection) -> None:
-            adding = insert_ignoring(self._database.kind, tasks)
-            if connection.execute(adding, with_checksum(tasks, values)).rowcount == 0:
-                raise Conflict(f"task {row.id} exists already")
-            first = {"task": _number(connection, row.id), "name": row.current_branch, "status": row.status}
-            first["created_ms"] = row.created_ms
-            connection.execute(insert(branches), with_checksum(branches, first))
+            self._add(connection, rows.task, rows.branches)
+            restore_ledger(connection, rows)
 
         self._database.transact(work)
 
@@ -142,6 +140,18 @@ class SqlTasks:
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
         self._database.transact(work)
+
+    def _add(self, connection: Connection, row: TaskRow, known: Sequence[BranchRow]) -> None:
+        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
+        values["goal"] = storable(row.goal)
+        values["error"] = storable_or_none(row.error)
+        adding = insert_ignoring(self._database.kind, tasks)
+        if connection.execute(adding, with_checksum(tasks, values)).rowcount == 0:
+            raise Conflict(f"task {row.id} exists already")
+        number = _number(connection, row.id)
+        if known:
+            rows = [with_checksum(branches, {"task": number, **asdict(branch)}) for branch in known]
+            connection.execute(insert(branches), rows)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None

@@ -15,8 +15,8 @@ from app.services.branches import status_of
 from app.services.deletion import delete_task, history_bytes, history_or_none
 from app.services.fsck import chosen_tasks
 from app.services.holding import hold_task
+from app.services.leases import refuse_running
 from app.services.reusing import runs_forked_from
-from app.services.tasks import refuse_running
 from app.services.workplace import Workplace
 from app.vm.state import CANCELLED, COMPLETED, FAILED
 

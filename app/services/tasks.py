@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import Conflict, InputError, PlanRejected, StorageError
+from app.errors import InputError, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
@@ -196,14 +196,3 @@ def histories_of(workplace: Workplace, task: TaskRow) -> StoreFactory:
             hint="one of " + ", ".join(workplace.stores),
         )
     return factory
-
-
-def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
-    """Raise ``Conflict`` where a worker holds the branch's lease."""
-    holder = workplace.leases.holder(task.id, branch)
-    if holder is not None:
-        owner, seconds_left = holder
-        raise Conflict(
-            f"branch {branch!r} is being run by {owner}",
-            hint=f"wait for it, or until its lease ends in {seconds_left:.0f} s",
-        )

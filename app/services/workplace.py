@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, TaskTable, Upkeep
+from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
@@ -18,11 +18,12 @@ from app.tools.secrets import NO_SECRETS, Secrets
 class Workplace:
     """Adapters and settings, as plain as a service can use them.
 
-    ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
-    (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``worker`` signs leases, ``person`` what people do.
-    ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
-    ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
-    where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
+    ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new
+    tasks (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``presence`` signs leases, ``person`` what
+    people do. ``golden_folder`` is where golden runs lie, ``lock_folder`` what the processes of this machine
+    lock. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may raise
+    ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
+    configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
     After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
     """
 
@@ -38,9 +39,10 @@ class Workplace:
     limits: Mapping[str, int]
     lease_seconds: float
     flush_every_commit: bool
-    worker: str
+    presence: Presence
     person: str
     golden_folder: Path
+    lock_folder: Path
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS

@@ -206,7 +206,7 @@ class Scheduler:
         self._open.clear()
         self._secure()
         request = work.following()
-        with self._interrupts.awaiting():
+        with self._interrupts.awaiting_effect():
             answer = self._caller.answer(request)
         work.take(None, answer)
         return work.record()
@@ -294,7 +294,7 @@ class Scheduler:
         """Until something happened, or has to be put on stable storage."""
         self._secure_overdue()
         overdue_in = (self._arrivals.seconds_left, self._scribe.journal.seconds_left)
-        with self._interrupts.awaiting():
+        with self._interrupts.awaiting_effect():
             self._round.wait(min((each for each in overdue_in if each is not None), default=inf))
         self._round.settle()
 

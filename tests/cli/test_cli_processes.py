@@ -108,10 +108,34 @@ def test_a_full_stdout_is_one_line(cli: CommandLine) -> None:
     assert done.stderr == b"error: No space left on device\n"
 
 
+def test_ctrl_c_once_finishes_the_step_and_pauses(cli: CommandLine) -> None:
+    plan = cli.plan(call("gate", "first"), call("note", "final_answer", text="not yet"))
+    process = cli.start("execute", "--goal", "g", "--plan", plan)
+    said = wait_for_step(process, b"task")
+    wait_until(lambda: any(task["status"] == "running" for task in cli.json("tasks")))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said += wait_for_step(process, b"pausing when the step under way is done")
+    assert process.poll() is None
+    Path("open").touch()
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    task = said.decode().split()[1]
+    assert (process.returncode, out) == (130, b"")
+    assert "1 gate -> first" in err.decode()
+    assert "‖ paused" in err.decode()
+    assert f"stackvm resume {task[:8]}" in err.decode()
+    assert not Path("notes.txt").exists()
+    assert cli.json("tasks")[0]["status"] == "paused"
+    assert cli.json("resume", task)["final_answer"] == 1
+
+
 def test_an_interrupted_run_is_resumed(cli: CommandLine) -> None:
     plan = cli.plan(call("note", "first", text="once"), call("gate", "final_answer"))
     process = cli.start("execute", "--goal", "g", "--plan", plan)
     said = wait_for_step(process, b"1 note -> first")
+    time.sleep(0.3)  # until the next step is under way
+    process.send_signal(signal.SIGINT)
+    said += wait_for_step(process, b"Ctrl-C again stops at once")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     task = (said + err).decode().split()[1]
@@ -131,6 +155,8 @@ def test_an_interruption_is_reported_as_json(cli: CommandLine) -> None:
         "execute", "--goal", "g", "--plan", cli.plan(call("nap", "final_answer", seconds=20)), "--json"
     )
     wait_until(lambda: any(task["status"] == "running" for task in cli.json("tasks")))
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130
@@ -159,7 +185,7 @@ def test_an_interruption_at_any_moment_tears_nothing(cli: CommandLine, milliseco
 
 
 def test_a_killed_run_waits_where_nobody_knows(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEASE_SECONDS", "1")
+    monkeypatch.setenv("LEASE_SECONDS", "600")  # that its process is dead is seen without it
     Path("tools/fatal.py").write_text(FATAL)
     plan = cli.plan(call("fatal", "final_answer"))
     assert cli.process("execute", "--goal", "g", "--plan", plan).returncode == 9
@@ -169,6 +195,36 @@ def test_a_killed_run_waits_where_nobody_knows(cli: CommandLine, monkeypatch: py
     assert "the process ended while the call was under way" in result.stderr
     cli.ok("decide", task, "--skip", '"it worked"')
     assert cli.ok("resume", task) == "it worked\n"
+
+
+def test_a_run_is_paused_and_cancelled_from_another_terminal(cli: CommandLine) -> None:
+    plan = cli.plan(call("gate", "a"), call("note", "b", text="${a}"), call("gate", "final_answer"))
+    process = cli.start("execute", "--goal", "g", "--plan", plan)
+    task = wait_for_step(process, b"task").decode().split()[1]
+    wait_until(lambda: cli.json("tasks")[0]["status"] == "running")
+    pausing = cli.start("pause", task)
+    wait_for_step(process, b"pausing when the step under way is done, as tester asked")
+    again = cli.run("pause", task, "--json")
+    assert (again.exit_code, json.loads(again.stdout)["error"]["type"]) == (2, "Conflict")
+    Path("open").touch()
+    out, err = pausing.communicate(timeout=WAIT_SECONDS)
+    assert pausing.returncode == 0
+    assert b"asked tester@" in err
+    assert "✓ paused" in out.decode()
+    assert process.communicate(timeout=WAIT_SECONDS)[0] == b""
+    assert process.returncode == 130
+
+    Path("open").unlink()
+    process = cli.start("resume", task)
+    wait_until(lambda: cli.json("tasks")[0]["status"] == "running")
+    assert cli.json("cancel", task)["status"] == "cancelled"
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert (process.returncode, out) == (5, b"")
+    assert b": cancelled by tester" in err
+    assert b"stackvm fork" in err
+    assert cli.run("cancel", task).exit_code == 2
+    assert cli.run("resume", task).exit_code == 5
+    assert cli.json("replay", task)["identical"]
 
 
 def test_two_processes_perform_each_step_once(cli: CommandLine) -> None:
