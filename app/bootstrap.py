@@ -20,6 +20,7 @@ from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
 from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
+from app.db.upkeep import SqlUpkeep
 from app.history.git_store import GitStoreFactory
 from app.history.sql_store import SqlStoreFactory
 from app.llm.budget import Budget
@@ -97,6 +98,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
+        upkeep=SqlUpkeep(database),
         stores={
             "sql": SqlStoreFactory(database),
             "git": GitStoreFactory(settings.var_dir / "repositories"),
@@ -119,6 +121,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
+        retention_days=settings.retention_days,
     )
 
 

@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         default=30.0, gt=0, le=86_400, description="how long a silent worker keeps its branch"
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=36_500,
+        description="days after which gc deletes tasks that ended; empty: never",
+    )
     durability: Literal["group", "step"] = Field(
         default="group", description="group: flush by need; step: flush every commit"
     )
@@ -111,6 +117,7 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
+        "retention_days",
         "ollama_num_ctx",
         "scripted_replies",
         "model_prices",

@@ -5,7 +5,7 @@ Every adapter, the in-memory one too, passes the same contract tests. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -257,3 +257,47 @@ class NamespaceTable(Protocol):
 
     def list(self) -> Sequence[NamespaceRow]:
         """All, by name."""
+
+
+class RowDamage(NamedTuple):
+    """What is wrong with a row. ``task_id`` is ``None`` where it is no task's, ``what`` names it for a person.
+
+    ``is_leftover``: nothing is lost; a process that was killed left it, or one that is at work, and it can go.
+    """
+
+    task_id: str | None
+    what: str
+    problem: str
+    is_leftover: bool = False
+
+
+class Freed(NamedTuple):
+    """Rows that were removed, or could be, and their bytes."""
+
+    rows: int
+    bytes: int
+
+
+class Upkeep(Protocol):
+    """The rows themselves, for who looks for damage and for what nobody needs."""
+
+    def task_ids(self) -> Sequence[str]:
+        """The ids of all tasks, also of those whose rows are damaged."""
+
+    def damage(self, task_id: str | None) -> Iterator[RowDamage]:
+        """What is wrong with the rows of a task, or with those that are no task's (``None``). Never raises for it."""
+
+    def stray_ids(self) -> Collection[str]:
+        """Ids that rows of leases, attempts or effects name, and no task has."""
+
+    def drop_strays(self, task_id: str, *, dry_run: bool = False) -> Freed:
+        """Remove what is left of leases, attempts and effects of a task, unless there is one with that id."""
+
+    def gone_branches(self, task_id: str, keep: Collection[str]) -> Collection[str]:
+        """The branches that attempts or effects of a task name, but for those to ``keep``."""
+
+    def drop_branches(self, task_id: str, keep: Collection[str], *, dry_run: bool = False) -> Freed:
+        """Remove the attempts and effects of a task's branches that are not to ``keep``."""
+
+    def drop_loose_rows(self, *, dry_run: bool = False) -> Freed:
+        """Remove rows of histories that are gone."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from app.db.base import NamespaceRow
+from app.db.checksums import update_row, with_checksum
 from app.db.models import namespaces
 from app.db.session import Database
 from app.db.texts import storable
@@ -27,20 +29,22 @@ class SqlNamespaces:
 
     def create(self, row: NamespaceRow) -> None:
         values = {"name": row.name, "created_ms": row.created_ms, **_content(row)}
-        adding = insert_ignoring(self._database.kind, namespaces).values(values)
+        adding = insert_ignoring(self._database.kind, namespaces)
+        adding = adding.values(with_checksum(namespaces, values))
         standing = select(namespaces).where(namespaces.c.name == row.name)
 
         def work(connection: Connection, in_doubt: bool) -> None:
             if connection.execute(adding).rowcount == 0:
-                there = connection.execute(standing).one()
-                if not (in_doubt and there._asdict() == values):
+                there = connection.execute(standing).one()._asdict()
+                if not (in_doubt and all(there[name] == value for name, value in values.items())):
                     raise name_taken(row.name)
 
         self._database.transact_told(work)
 
     def update(self, row: NamespaceRow) -> None:
-        changing = update(namespaces).where(namespaces.c.name == row.name).values(_content(row))
-        if self._database.transact(lambda connection: connection.execute(changing).rowcount) == 0:
+        one = (namespaces.c.name == row.name,)
+        changing = partial(update_row, table=namespaces, chosen=one, values=_content(row))
+        if self._database.transact(changing) == 0:
             raise self._not_found(row.name)
 
     def delete(self, name: str) -> None:

@@ -132,8 +132,9 @@ class Database:
             try:
                 with self._explained(), connection.begin() as transaction:
                     yield connection
-                    with self._explained(in_doubt=True):
-                        transaction.commit()
+                    if transaction.is_active:  # else the block has rolled it back
+                        with self._explained(in_doubt=True):
+                            transaction.commit()
             except DatabaseAway:
                 connection.invalidate()  # dead, or to a server that no longer serves us
                 raise

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from threading import Lock
 from typing import Any, Final
+from zlib import crc32
 
 from app.crash_points import reached
 from app.db.session import Database
@@ -20,6 +21,23 @@ from app.history.sql_statements import StoreStatements
 MAX_OBJECTS: Final = 4096
 MAX_BYTES: Final = 4 << 20
 """A journal beyond either is folded."""
+
+
+_WITH_CHECKSUM: Final = 1 << 62
+_DRAWN_BITS: Final = 30
+
+
+def draw_number(data: bytes) -> int:
+    """The number of a new row: 30 bits of chance and a CRC-32 of what it holds.
+
+    Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
+    """
+    return _WITH_CHECKSUM | secrets.randbits(_DRAWN_BITS) << 32 | crc32(data)
+
+
+def fits_number(number: int, data: bytes) -> bool:
+    """Whether a row holds what it was written with, as far as its number says: older ones don't."""
+    return number < _WITH_CHECKSUM or number & 0xFFFFFFFF == crc32(data)
 
 
 class SqlJournal:
@@ -41,9 +59,9 @@ class SqlJournal:
 
     def append(self, cursor: Any, objects: Collection[RawObject]) -> int:
         """Add a row within the caller's transaction; :meth:`remember` it once that is durable."""
-        # Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
-        number = secrets.randbits(62)
-        cursor.execute(self._sql.add_to_journal, (self._repository, number, journal_row(objects)))
+        data = journal_row(objects)
+        number = draw_number(data)
+        cursor.execute(self._sql.add_to_journal, (self._repository, number, data))
         return number
 
     def remember(self, number: int, objects: Collection[RawObject]) -> None:
@@ -91,13 +109,18 @@ class SqlJournal:
         return {row[0] for row in cursor.fetchall()}
 
     def _fold(self, cursor: Any, _: bool) -> None:
+        # Who collects garbage waits here: an object of ours may be in the index already, and about to go.
+        cursor.execute(self._sql.lock_repository, (self._repository,))
+        cursor.fetchall()
         cursor.execute(self._sql.journal_rows_locked, (self._repository,))
-        rows = cursor.fetchall()
+        # A row that is damaged stays as it is, for who looks for damage.
+        rows = [row for row in cursor.fetchall() if fits_number(*row)]
         found = {item.oid: item for row in rows for item in self._objects_of(*row)}
         add_segments(cursor, self._sql, self._repository, found.values())
         reached("fold.written")
         gone = [(self._repository, number) for number, _ in rows]
-        cursor.executemany(self._sql.drop_from_journal, gone)
+        if gone:
+            cursor.executemany(self._sql.drop_from_journal, gone)
 
     def _objects_of(self, number: int, row: bytes) -> list[RawObject]:
         """What a row holds: from the mirror, where it has all of it; reading it takes a hash an object."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable
+from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
@@ -24,12 +24,14 @@ class Workplace:
     lock. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may raise
     ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
     configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
+    After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
     """
 
     tasks: TaskTable
     namespaces: NamespaceTable
     leases: Leases
     ledger: Callable[[str], Ledger]
+    upkeep: Upkeep
     stores: Mapping[str, StoreFactory]
     default_store: str
     load_registry: Callable[[], Registry]
@@ -44,6 +46,7 @@ class Workplace:
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS
+    retention_days: int | None = None
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""
