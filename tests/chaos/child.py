@@ -37,7 +37,7 @@ PATIENCE: Final = 90.0
 """After so many seconds a process counts as stuck."""
 
 PASSED: Final = "passed"
-"""The file with the crash points that a counting process passed."""
+"""The file with the crash points that a counting process passed, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +172,11 @@ class _Trap:
 
 class _Counter:
     def __init__(self, point: str) -> None:
-        self._line = f"{point}\n".encode()
+        self._point = point
         self._file = os.open(PASSED, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def __call__(self) -> None:
-        os.write(self._file, self._line)
+        os.write(self._file, f"{self._point} {monotonic()}\n".encode())
 
 
 def in_fork(

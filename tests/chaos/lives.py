@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final
 
-from chaos.child import Arm, Child, Ended
+from chaos.child import PASSED, Arm, Child, Ended
 from chaos.judge import Findings, judge_world, right_choice
 from chaos.looking import Sight, seen
 from chaos.scene import Scene, document
@@ -42,6 +43,8 @@ class Story:
     processes: int = 0
     commits_seen: int = 0
     answered: bool = False
+    passed: list[tuple[str, float]] = field(default_factory=list)
+    """Crash points, and after how many seconds they were passed; only where they are counted."""
 
 
 class Lives:
@@ -54,6 +57,7 @@ class Lives:
         self._counts = counts
         self._seen: set[str] = set()
         self._failures = 0
+        self._began = 0.0
         self._sight: Sight | None = None
 
     def live(self) -> Story:
@@ -76,9 +80,16 @@ class Lives:
                 return
             ended = self._run(command)
             if self.story.processes == 1:
-                self.story.first_seconds = ended.seconds
+                self._measure(ended)
             command = self._after(ended, command)
         self.story.violations.append(f"no end after {_MOST_COMMANDS} commands")
+
+    def _measure(self, ended: Ended) -> None:
+        self.story.first_seconds = ended.seconds
+        if self._counts:
+            lines = (self.scene.folder / PASSED).read_text().splitlines()
+            passed = (line.split() for line in lines)
+            self.story.passed = [(point, float(moment) - self._began) for point, moment in passed]
 
     def _run(self, command: list[str]) -> Ended:
         kill = self._next_kill(command[0])
@@ -86,6 +97,7 @@ class Lives:
         with ExitStack() as around:
             if kill is not None:
                 around.enter_context(self.scene.read_meanwhile())
+            self._began = monotonic()
             child = self.scene.start(command, arm=kill.arm if kill is not None else None, counts=self._counts)
             if kill is not None and kill.after is not None and not child.wait(kill.after):
                 child.kill()

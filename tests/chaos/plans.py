@@ -295,7 +295,7 @@ def replies(plan: RandomPlan) -> list[dict[str, Any]]:
         {"purpose": "judge", "match": "is -?[0-9]*[02468] even", "reply": _said(True), "repeat": True},
         {"purpose": "judge", "reply": _said(False), "repeat": True},
         {"purpose": "plan", "match": "Mend the world", "reply": plan.faulty, "repeat": True, "delay": 0.02},
-        {"purpose": "plan", "reply": plan.failing, "repeat": True, "delay": 0.02},
+        {"purpose": "plan", "reply": plan.failing, "repeat": True, "delay": 0.2},
         {"purpose": "revise", "reply": plan.steps, "repeat": True, "delay": 0.02},
     ]
 
