@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.config import Settings, load_settings
+from app.db.base import Presence
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
+from app.db.presence import FilePresence
 from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
 from app.history.git_store import GitStoreFactory
@@ -50,12 +52,14 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     """
     settings = settings or load_settings()
     database = open_database(settings.database_url)
+    presence = open_presence(settings)
     try:
         if check_schema:
             database.check_schema()
         with _rare_collections():
-            yield build_workplace(settings, database)
+            yield build_workplace(settings, database, presence)
     finally:
+        presence.close()
         database.close()
 
 
@@ -71,7 +75,12 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def build_workplace(settings: Settings, database: Database) -> Workplace:
+def open_presence(settings: Settings) -> FilePresence:
+    """How this process is seen to live. To be closed at its end."""
+    return FilePresence(settings.var_dir / "workers", settings.worker_name)
+
+
+def build_workplace(settings: Settings, database: Database, presence: Presence) -> Workplace:
     """The adapters that the settings choose. Opens nothing yet. Raises ``ConfigurationError`` for a secret."""
     secrets = _open_secrets(settings)
 
@@ -103,7 +112,7 @@ def build_workplace(settings: Settings, database: Database) -> Workplace:
         },
         lease_seconds=settings.lease_seconds,
         flush_every_commit=settings.durability == "step",
-        worker=settings.worker_name,
+        presence=presence,
         person=settings.person,
         golden_folder=settings.golden_dir,
         clock_ms=lambda: time.time_ns() // 1_000_000,

@@ -47,6 +47,8 @@ _STACKVM: Final[Sections] = {
         "revise": Entry("app.cli.revise:revise", "Change the plan, and run only what depends on the change."),
         "set": Entry("app.cli.set:set_", "Set variables at any commit, and go on from there."),
         "decide": Entry("app.cli.decide:decide", "Decide about a call whose outcome nobody knows."),
+        "pause": Entry("app.cli.steer:pause", "Have a run pause at its next step."),
+        "cancel": Entry("app.cli.steer:cancel", "End a run for good; its history stays."),
     },
     "Look": {
         "tasks": Entry("app.cli.tasks:tasks", "List the tasks, newest first."),

@@ -76,8 +76,8 @@ def execute(
     differs, on a branch of its own.
 
     The answer goes to stdout, progress to stderr: live at a terminal, with the plan, the steps, what models write
-    and what they used so far; as plain lines elsewhere. Ctrl-C interrupts at once and without loss, also while a
-    model is asked: `resume` goes on.
+    and what they used so far; as plain lines elsewhere. Ctrl-C once finishes the step under way and pauses, twice
+    stops at once and without loss; `resume` goes on.
     """
     plan = read_input(plan_file, "plan") if plan_file is not None else None
     new = NewTask(goal, plan, namespace, response_format, history, max_steps, revise)

@@ -22,7 +22,7 @@ REJECTED: Final = 4
 CANCELLED: Final = 5
 """Somebody called it off."""
 INTERRUPTED: Final = 130
-"""Ctrl-C; ``resume`` goes on."""
+"""Ctrl-C, or paused by somebody; ``resume`` goes on."""
 
 MEANINGS: Final[Mapping[int, str]] = {
     COMPLETED: "completed",
@@ -31,7 +31,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     WAITING: "waits for somebody",
     REJECTED: "the plan was rejected by the checker",
     CANCELLED: "cancelled",
-    INTERRUPTED: "interrupted (`resume` continues)",
+    INTERRUPTED: "interrupted or paused (`resume` continues)",
 }
 
 _BY_STATUS: Final[Mapping[str, int]] = {
@@ -39,6 +39,7 @@ _BY_STATUS: Final[Mapping[str, int]] = {
     "failed": FAILED,
     "waiting": WAITING,
     "cancelled": CANCELLED,
+    "paused": INTERRUPTED,
 }
 
 _BY_ERROR: Final[tuple[tuple[type[BaseException], int], ...]] = (

@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from app.cli.planning_text import plan_lines, planning_line, retry_text, revision_lines, round_lines
-from app.cli.progress import FinishedSteps
+from app.cli.progress import FinishedSteps, request_line
 from app.cli.screen import QUIET, WARN, Line, rich_text
 from app.cli.streamed_text import StreamedText
 from app.cli.texts import count, elapsed, usage_text
@@ -32,6 +32,7 @@ from app.vm.events import (
     RevisionStarted,
     StepCommitted,
     StepStarted,
+    StopRequested,
     TokenSaid,
     ToolSaid,
     UsageGrew,
@@ -76,6 +77,8 @@ class LiveProgress:
             self._print(plan_lines(event.clean_plan))
         elif isinstance(event, RevisionStarted | RevisionMade | NotRevised):
             self._print(revision_lines(event))
+        elif isinstance(event, StopRequested):
+            self._print([request_line(event)])
         elif isinstance(event, StepCommitted):
             self._print(self._steps.lines(event))
 

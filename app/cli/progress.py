@@ -30,6 +30,7 @@ from app.vm.events import (
     RevisionStarted,
     StepCommitted,
     StepStarted,
+    StopRequested,
     ToolSaid,
 )
 
@@ -166,6 +167,8 @@ class PlainProgress:
             self._write([*round_lines(event), *plan_lines(event.clean_plan)])
         elif isinstance(event, RevisionStarted | RevisionMade | NotRevised):
             self._write(list(revision_lines(event)))
+        elif isinstance(event, StopRequested):
+            self._write([request_line(event)])
         elif isinstance(event, ModelRetried):
             self._tell_retry(event)
         elif isinstance(event, StepStarted):
@@ -191,6 +194,14 @@ class PlainProgress:
                 return
             self._quiet_until = self._clock() + _SECONDS_BETWEEN_MESSAGES
         self._write([[f"  {text}"]])
+
+
+def request_line(event: StopRequested) -> Line:
+    """What somebody asked the run to do, and when it will."""
+    if event.who is None:
+        return [("pausing", WARN), " when the step under way is done; Ctrl-C again stops at once"]
+    words = {"pause": "pausing when the step under way is done", "cancel": "cancelling"}
+    return [(words[event.request], WARN), f", as {one_line(event.who, 60)} asked"]
 
 
 def running_text(event: Event) -> str | None:

@@ -28,6 +28,7 @@ from app.services.explain import explain_run
 from app.services.reports import Revised, RunReport
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
+from app.vm.events import Listener, StopRequested
 from app.vm.interrupts import Interrupts
 from app.vm.scheduler import WIDTH
 
@@ -40,6 +41,7 @@ _WORTH_TRYING: Final = {
         "replay": "run it again from the records, and compare",
     },
     "failed": {"show": "the plan, each step's state, the variables"},
+    "paused": {"resume": "go on from here"},
 }
 """How a run ended → the commands worth trying next."""
 
@@ -85,7 +87,11 @@ def run_to_its_end(
     if not manner.is_silent:
         tell(_head_lines(task, branch))
     started = monotonic()
-    with _resumable(task, branch), watching(silent=manner.is_silent) as listener:
+    with (
+        _resumable(task, branch),
+        watching(silent=manner.is_silent) as listener,
+        _telling_requests(interrupts, listener),
+    ):
         on_held = _held_teller(manner)
         options = RunOptions(interrupts, listener, on_held, max_steps, parallel)
         report = run_branch(workplace, task, branch, options)
@@ -135,6 +141,17 @@ def _scripted_lines() -> Iterator[Line]:
 
 
 @contextmanager
+def _telling_requests(interrupts: Interrupts, listener: Listener | None) -> Iterator[None]:
+    """Say what the run is asked to do."""
+    if listener is not None:
+        interrupts.on_asked = lambda asked: listener(StopRequested(asked.request, asked.who))
+    try:
+        yield
+    finally:
+        interrupts.on_asked = None
+
+
+@contextmanager
 def _resumable(task: TaskRow, branch: str) -> Iterator[None]:
     """What ends a run before its end says how to go on."""
     resume = command_line("resume", short_task(task.id), *_branch_words(task, branch))
@@ -176,7 +193,9 @@ def emit_value(value: Json) -> None:
 def _tell_end(report: RunReport, manner: Manner, seconds: float) -> None:
     if report.status == "completed" and report.final_answer is not None:
         emit_value(report.final_answer)
-    if report.waiting is not None:
+    if report.status == "paused":
+        pass  # an error of before, if any, is not what ended it
+    elif report.waiting is not None:
         tell(waiting_lines(report.waiting, report.task_id))
     elif report.error is not None:
         _tell_error(report, report.error)
@@ -188,14 +207,22 @@ def _tell_error(report: RunReport, error: Mapping[str, Json]) -> None:
     text = error_text(error)
     note(f"error: {text}")
     resume = command_line("resume", short_task(report.task_id))
-    if text.startswith("limit reached: steps"):
+    if report.status == "cancelled":
+        note(
+            f"hint: `{command_line('fork', short_task(report.task_id), report.head[:10])}` goes on from there"
+        )
+    elif text.startswith("limit reached: steps"):
         note(f"hint: `{resume} --max-steps N` raises the limit and goes on")
     elif not text.startswith("limit reached"):
         note(f"hint: `{resume}` tries the step again")
 
 
 def _end_lines(report: RunReport, seconds: float) -> Iterator[Line]:
-    marks = {"completed": ("✓ completed", GOOD), "waiting": ("? waiting", "yellow")}
+    marks = {
+        "completed": ("✓ completed", GOOD),
+        "waiting": ("? waiting", "yellow"),
+        "paused": ("‖ paused", "yellow"),
+    }
     mark = marks.get(report.status, (f"✗ {report.status}", BAD))
     no_answer = "  no final_answer" if report.status == "completed" and report.final_answer is None else ""
     place = f"  {short_task(report.task_id)} {report.branch}  {count(report.steps, 'step')}"

@@ -8,7 +8,7 @@ from typing import Final
 from app.cli.options import command_line
 from app.cli.screen import NAME, QUIET, WARN, Line
 from app.cli.texts import preview, short_task
-from app.vm.decisions import CHOICES, Waiting
+from app.vm.decisions import Waiting
 
 _INPUT_CHARACTERS: Final = 500
 _VALUES: Final = {"skip": " JSON"}
@@ -25,9 +25,10 @@ def waiting_lines(waiting: Waiting, task_id: str, branch: str | None = None) -> 
     words = [short_task(task_id), *(["--branch", branch] if branch is not None else [])]
     yield ["decide with one of"]
     commands = {
-        choice: command_line("decide", *words, f"--{choice}{_VALUES.get(choice, '')}") for choice in CHOICES
+        choice.name: command_line("decide", *words, f"--{choice.name}{_VALUES.get(choice.name, '')}")
+        for choice in waiting.choices
     }
-    wide = max(map(len, commands.values()))
-    for choice, command in commands.items():
-        yield [f"  {command:<{wide}}", (f"  {CHOICES[choice]}", QUIET)]
+    wide = max(map(len, commands.values()), default=0)
+    for choice in waiting.choices:
+        yield [f"  {commands[choice.name]:<{wide}}", (f"  {choice.does}", QUIET)]
     yield [f"then `{command_line('resume', *words)}` goes on"]

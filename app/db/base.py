@@ -52,8 +52,12 @@ NO_ITEM: Final = -1
 class Ledger(Protocol):
     """The attempts and the finished, uncommitted effects of one task. What a method did is durable on return."""
 
+    def fenced(self, branch: str, fence: int) -> Ledger:
+        """The same for who holds the branch's lease by that fence: with it gone, no attempt can be begun."""
+
     def begin(self, attempt: Attempt) -> None:
-        """Note an attempt before its call starts."""
+        """Note an attempt before its call starts. Raises ``Conflict`` where that very attempt was begun before,
+        and ``BranchMoved`` where :meth:`fenced` says so."""
 
     def close(self, key: str, number: int, state: AttemptState, error: str | None) -> None:
         """Note what is known of an attempt that did not succeed."""
@@ -86,11 +90,19 @@ class Ledger(Protocol):
         """Forget everything about the task."""
 
 
+Request: TypeAlias = Literal["pause", "cancel"]
+
+
 class Leases(Protocol):
     """The right to run a branch. All by the database's clock; every method is one atomic transaction."""
 
-    def acquire(self, task_id: str, branch: str, owner: str, seconds: float) -> int:
-        """Take the lease; gives its fence, higher than any before. Raises ``LeaseHeld`` while another's lives."""
+    def acquire(
+        self, task_id: str, branch: str, owner: str, seconds: float, *, dead: str | None = None
+    ) -> int:
+        """Take the lease; gives its fence, higher than any before. Raises ``LeaseHeld`` while another's lives.
+
+        ``dead`` is an owner whose process is known to have ended: its lease counts as run out.
+        """
 
     def renew(self, task_id: str, branch: str, fence: int, seconds: float) -> None:
         """Keep it for ``seconds`` from now. Raises ``BranchMoved`` where it is no longer ours."""
@@ -100,6 +112,31 @@ class Leases(Protocol):
 
     def holder(self, task_id: str, branch: str) -> tuple[str, float] | None:
         """Owner and seconds left of a lease that lives."""
+
+    def ask(self, task_id: str, branch: str, request: Request, requester: str) -> bool:
+        """Ask whoever holds the lease to pause or cancel; it stands until the lease ends. ``False``: nobody has it.
+
+        Raises ``Conflict`` where the same was asked already, and for a pause where a cancellation was.
+        """
+
+    def asked(self, task_id: str, branch: str, fence: int) -> tuple[Request, str] | None:
+        """What the holder of that fence is asked to do, and by whom. Raises ``BranchMoved`` as :meth:`renew`."""
+
+
+class Presence(Protocol):
+    """Which processes that hold leases live. ``owner`` is how this one signs, with ``/`` and a number added."""
+
+    @property
+    def owner(self) -> str: ...
+
+    def show(self) -> None:
+        """From here on until it ends, this process is seen to live. Never raises."""
+
+    def is_dead(self, owner: str) -> bool:
+        """Whether the process that signed so has surely ended; ``False`` where nobody knows."""
+
+    def leave_trace(self) -> None:
+        """A lease could not be given back: that we have ended is to be seen."""
 
 
 @dataclass(frozen=True, slots=True)

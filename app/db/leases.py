@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
+from app.db.base import Request
 from app.db.models import leases
+from app.db.requests import refuse_repeated
 from app.db.session import Database
 from app.db.upsert import insert_ignoring
 from app.errors import BranchMoved, LeaseHeld
+
+_NOTHING_ASKED: Final = {"request": None, "requester": None}
 
 
 class SqlLeases:
@@ -18,9 +22,11 @@ class SqlLeases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def acquire(self, task_id: str, branch: str, owner: str, seconds: float) -> int:
+    def acquire(
+        self, task_id: str, branch: str, owner: str, seconds: float, *, dead: str | None = None
+    ) -> int:
         return self._database.transact(
-            lambda connection: self._acquire(connection, task_id, branch, owner, seconds)
+            lambda connection: self._acquire(connection, task_id, branch, owner, seconds, dead)
         )
 
     def renew(self, task_id: str, branch: str, fence: int, seconds: float) -> None:
@@ -33,7 +39,8 @@ class SqlLeases:
             raise _lost(branch)
 
     def release(self, task_id: str, branch: str, fence: int) -> None:
-        giving_back = update(leases).where(*_ours(task_id, branch, fence)).values(owner=None, expires_ms=0)
+        giving_back = update(leases).where(*_ours(task_id, branch, fence))
+        giving_back = giving_back.values(owner=None, expires_ms=0, **_NOTHING_ASKED)
         if self._database.transact(lambda connection: connection.execute(giving_back).rowcount) == 0:
             raise _lost(branch)
 
@@ -45,16 +52,46 @@ class SqlLeases:
             return None
         return row.owner, left / 1000
 
-    def _acquire(self, connection: Connection, task_id: str, branch: str, owner: str, seconds: float) -> int:
+    def ask(self, task_id: str, branch: str, request: Request, requester: str) -> bool:
+        def work(connection: Connection) -> bool:
+            row = connection.execute(
+                select(leases).where(*_branch(task_id, branch)).with_for_update()
+            ).first()
+            if row is None or row.owner is None or row.expires_ms <= self._database.now_ms(connection):
+                return False
+            refuse_repeated(row.request, row.requester, request)
+            asking = update(leases).where(*_branch(task_id, branch))
+            connection.execute(asking.values(request=request, requester=requester))
+            return True
+
+        return self._database.transact(work)
+
+    def asked(self, task_id: str, branch: str, fence: int) -> tuple[Request, str] | None:
+        asking = select(leases.c.request, leases.c.requester).where(*_ours(task_id, branch, fence))
+        with self._database.read() as connection:
+            row = connection.execute(asking).one_or_none()
+        if row is None:
+            raise _lost(branch)
+        return None if row.request is None else (row.request, row.requester)
+
+    def _acquire(
+        self,
+        connection: Connection,
+        task_id: str,
+        branch: str,
+        owner: str,
+        seconds: float,
+        dead: str | None,
+    ) -> int:
         row = self._lock_row(connection, task_id, branch)
         # The time after the row is ours: waiting for it may have taken a while.
         now = self._database.now_ms(connection)
-        if row.owner not in (None, owner) and row.expires_ms > now:
+        if row.owner not in (None, owner, dead) and row.expires_ms > now:
             raise LeaseHeld(branch, row.owner, (row.expires_ms - now) / 1000)
         fence: int = row.fence + 1
         until = now + _milliseconds(seconds)
         taking = update(leases).where(*_branch(task_id, branch))
-        connection.execute(taking.values(owner=owner, expires_ms=until, fence=fence))
+        connection.execute(taking.values(owner=owner, expires_ms=until, fence=fence, **_NOTHING_ASKED))
         return fence
 
     def _lock_row(self, connection: Connection, task_id: str, branch: str) -> Any:
@@ -69,8 +106,7 @@ class SqlLeases:
                     "owner": None,
                     "expires_ms": 0,
                     "fence": 0,
-                    "request": None,
-                    "requester": None,
+                    **_NOTHING_ASKED,
                 },
             )
             row = connection.execute(asking).one()

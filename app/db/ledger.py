@@ -9,11 +9,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select, update
 
 from app.db.base import Attempt, AttemptState, FinishedEffect
-from app.db.models import attempts, effects
+from app.db.models import attempts, effects, leases
 from app.db.session import Database, retry_lost
 from app.db.texts import storable_or_none
 from app.db.upsert import insert_ignoring, insert_replacing
-from app.errors import Conflict
+from app.errors import BranchMoved, Conflict
 
 _ATTEMPT_COLUMNS: Final = tuple(attempts.c[name] for name in Attempt._fields)
 _ATTEMPT_TABLE: Final = tuple(attempts.c.keys())
@@ -22,15 +22,20 @@ _ATTEMPT_TABLE: Final = tuple(attempts.c.keys())
 class SqlLedger:
     """A :class:`app.db.base.Ledger` for the task ``task_id``."""
 
-    def __init__(self, database: Database, task_id: str) -> None:
+    def __init__(self, database: Database, task_id: str, lease: tuple[str, int] | None = None) -> None:
         self._database = database
         self._task_id = task_id
+        self._lease = lease
+
+    def fenced(self, branch: str, fence: int) -> SqlLedger:
+        return SqlLedger(self._database, self._task_id, (branch, fence))
 
     def begin(self, attempt: Attempt) -> None:
         """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
         values = {"task_id": self._task_id, **attempt._asdict()}
         values["error"] = storable_or_none(attempt.error)
-        if self._write(self._begin_sql, [tuple(values[name] for name in _ATTEMPT_TABLE)]) == 0:
+        row = tuple(values[name] for name in _ATTEMPT_TABLE)
+        if self._write(self._begin_sql, [row], self._check_lease) == 0:
             raise Conflict(
                 f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
                 hint="another worker runs the branch",
@@ -96,6 +101,13 @@ class SqlLedger:
         return self._database.prepare(insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE)
 
     @cached_property
+    def _lease_sql(self) -> str:
+        names = ("task_id", "branch", "fence")
+        mine = (leases.c[name] == bindparam(name) for name in names)
+        asking = select(leases.c.owner).where(*mine, leases.c.owner.is_not(None)).with_for_update()
+        return self._database.prepare(asking, *names)
+
+    @cached_property
     def _attempts_sql(self) -> str:
         one = (attempts.c.task_id == bindparam("task_id"), attempts.c.key == bindparam("key"))
         return self._database.prepare(select(*_ATTEMPT_COLUMNS).where(*one), "task_id", "key")
@@ -116,13 +128,27 @@ class SqlLedger:
         one = (effects.c[name] == bindparam(name) for name in names)
         return self._database.prepare(delete(effects).where(*one), *names)
 
-    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    def _check_lease(self, cursor: Any) -> None:
+        """Hold our lease's row until the end of the transaction. Raises ``BranchMoved`` where it is ours no more."""
+        if self._lease is not None:
+            branch, fence = self._lease
+            cursor.execute(self._lease_sql, (self._task_id, branch, fence))
+            if cursor.fetchone() is None:
+                raise BranchMoved(branch, "another worker holds its lease now")
+
+    def _write(
+        self,
+        sql: str,
+        rows: Sequence[tuple[Any, ...]],
+        before: Callable[[Any], None] = lambda cursor: None,
+    ) -> int:
         """The hot path, once a call: one transaction, durable on return. Gives how many rows were written."""
         if not rows:
             return 0
 
         def once() -> int:
             with self._database.write_cursor() as cursor:
+                before(cursor)
                 if len(rows) == 1:
                     cursor.execute(sql, rows[0])
                 else:

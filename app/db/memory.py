@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from app.db.base import Attempt, AttemptState, FinishedEffect
+from app.db.base import Attempt, AttemptState, FinishedEffect, Request
+from app.db.requests import refuse_repeated
 from app.errors import BranchMoved, Conflict, LeaseHeld
 
 
@@ -18,6 +19,10 @@ class MemoryLedger:
         self._lock = Lock()
         self._attempts: dict[tuple[str, int], Attempt] = {}
         self._effects: dict[tuple[str, int, int], dict[int, tuple[str, bytes]]] = {}
+
+    def fenced(self, branch: str, fence: int) -> MemoryLedger:
+        """The same: whatever is in memory has one worker."""
+        return self
 
     def begin(self, attempt: Attempt) -> None:
         with self._lock:
@@ -93,6 +98,8 @@ class _Lease:
     owner: str | None = None
     expires: float = 0.0
     fence: int = 0
+    request: Request | None = None
+    requester: str | None = None
 
 
 class MemoryLeases:
@@ -103,13 +110,16 @@ class MemoryLeases:
         self._lock = Lock()
         self._leases: dict[tuple[str, str], _Lease] = {}
 
-    def acquire(self, task_id: str, branch: str, owner: str, seconds: float) -> int:
+    def acquire(
+        self, task_id: str, branch: str, owner: str, seconds: float, *, dead: str | None = None
+    ) -> int:
         with self._lock:
             now = self._clock()
             lease = self._leases.setdefault((task_id, branch), _Lease())
-            if lease.owner not in (None, owner) and lease.expires > now:
+            if lease.owner not in (None, owner, dead) and lease.expires > now:
                 raise LeaseHeld(branch, str(lease.owner), lease.expires - now)
             lease.owner, lease.expires, lease.fence = owner, now + seconds, lease.fence + 1
+            lease.request = lease.requester = None
             return lease.fence
 
     def renew(self, task_id: str, branch: str, fence: int, seconds: float) -> None:
@@ -120,12 +130,27 @@ class MemoryLeases:
         with self._lock:
             lease = self._ours(task_id, branch, fence)
             lease.owner, lease.expires = None, 0.0
+            lease.request = lease.requester = None
 
     def holder(self, task_id: str, branch: str) -> tuple[str, float] | None:
         with self._lock:
             lease = self._leases.get((task_id, branch), _Lease())
             left = lease.expires - self._clock()
             return None if lease.owner is None or left <= 0 else (lease.owner, left)
+
+    def ask(self, task_id: str, branch: str, request: Request, requester: str) -> bool:
+        with self._lock:
+            lease = self._leases.get((task_id, branch))
+            if lease is None or lease.owner is None or lease.expires <= self._clock():
+                return False
+            refuse_repeated(lease.request, lease.requester, request)
+            lease.request, lease.requester = request, requester
+            return True
+
+    def asked(self, task_id: str, branch: str, fence: int) -> tuple[Request, str] | None:
+        with self._lock:
+            lease = self._ours(task_id, branch, fence)
+            return None if lease.request is None else (lease.request, str(lease.requester))
 
     def _ours(self, task_id: str, branch: str, fence: int) -> _Lease:
         lease = self._leases.get((task_id, branch))

@@ -10,7 +10,8 @@ from app.errors import Conflict
 from app.history.commits import Commit
 from app.history.refnames import check_branch_name
 from app.history.repository import HEADS, Repository
-from app.services.tasks import MAIN, open_repository, refuse_running
+from app.services.leases import refuse_running
+from app.services.tasks import MAIN, open_repository
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
 

@@ -7,18 +7,39 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
+from time import monotonic
 from typing import Final
 
 from app.crash_points import reached
 from app.db.base import Leases, TaskRow
-from app.errors import BranchMoved, LeaseHeld, StorageError
+from app.errors import BranchMoved, Conflict, LeaseHeld, StorageError
 from app.services.workplace import Workplace
-from app.vm.interrupts import Interrupts
+from app.vm.interrupts import Asked, Interrupts
 
 _POLL_SECONDS: Final = 0.2
 
+_LISTEN_SECONDS: Final = 0.5
+"""How late a request from another process may be heard."""
+
 _HOLDINGS: Final = count(1)
 """Tells the threads of this process apart: each holding is an owner of its own."""
+
+
+def find_holder(workplace: Workplace, task_id: str, branch: str) -> tuple[str, float] | None:
+    """Who runs the branch, and for how many seconds at least; ``None`` also where its process is known to be dead."""
+    holder = workplace.leases.holder(task_id, branch)
+    return None if holder is None or workplace.presence.is_dead(holder[0]) else holder
+
+
+def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
+    """Raise ``Conflict`` where a worker holds the branch's lease."""
+    holder = find_holder(workplace, task.id, branch)
+    if holder is not None:
+        owner, seconds_left = holder
+        raise Conflict(
+            f"branch {branch!r} is being run by {owner}",
+            hint=f"wait for it, or until its lease ends in {seconds_left:.0f} s",
+        )
 
 
 class Heartbeat:
@@ -34,7 +55,10 @@ class Heartbeat:
 
     @contextmanager
     def beating(self, interrupts: Interrupts) -> Iterator[None]:
-        """Renew in the background. Raises ``BranchMoved`` at the end where the lease was lost meanwhile."""
+        """Renew in the background, and hear what the run is asked from outside.
+
+        Raises ``BranchMoved`` at the end where the lease was lost meanwhile.
+        """
         stop = threading.Event()
         thread = threading.Thread(target=self._beat, args=(stop, interrupts), daemon=True, name="lease")
         thread.start()
@@ -50,21 +74,32 @@ class Heartbeat:
 
     def _beat(self, stop: threading.Event, interrupts: Interrupts) -> None:
         # A third: two renewals may be missed before the lease is anybody's.
-        while not stop.wait(self._seconds / 3):
+        every = self._seconds / 3
+        renewal = monotonic() + every
+        while not stop.wait(min(_LISTEN_SECONDS, every)):
             try:
-                self._leases.renew(self._task_id, self._branch, self.fence, self._seconds)
+                if monotonic() >= renewal:
+                    self._leases.renew(self._task_id, self._branch, self.fence, self._seconds)
+                    renewal = monotonic() + every
+                asked = self._leases.asked(self._task_id, self._branch, self.fence)
+                if asked is not None:
+                    interrupts.ask(Asked(*asked))
             except BranchMoved as moved:
                 # The fence keeps us from committing anything; there is no use in going on.
                 self._lost = moved
-                interrupts.request()
+                interrupts.stop_now()
                 return
             except StorageError:
                 continue  # the next flush will meet the same trouble, and say so
 
-    def release(self) -> None:
-        """Give the lease back, where it is still ours and the database can be reached."""
-        with suppress(BranchMoved, StorageError):
-            self._leases.release(self._task_id, self._branch, self.fence)
+    def release(self) -> bool:
+        """Give the lease back, where it is still ours. ``False`` where the database can't be reached."""
+        with suppress(BranchMoved):
+            try:
+                self._leases.release(self._task_id, self._branch, self.fence)
+            except StorageError:
+                return False
+        return True
 
 
 @contextmanager
@@ -77,10 +112,11 @@ def hold_lease(
 ) -> Iterator[Heartbeat]:
     """Hold the branch's lease for the block. Where another worker has it: raises ``LeaseHeld`` without
     ``on_held``, else calls that (which may raise) and waits."""
-    owner = f"{workplace.worker}/{next(_HOLDINGS)}"
+    workplace.presence.show()
+    owner = f"{workplace.presence.owner}/{next(_HOLDINGS)}"
     while True:
         try:
-            fence = workplace.leases.acquire(task.id, branch, owner, workplace.lease_seconds)
+            fence = _acquire(workplace, task, branch, owner)
             break
         except LeaseHeld as held:
             if on_held is None:
@@ -93,4 +129,15 @@ def hold_lease(
     try:
         yield heartbeat
     finally:
-        heartbeat.release()
+        if not heartbeat.release():
+            workplace.presence.leave_trace()
+
+
+def _acquire(workplace: Workplace, task: TaskRow, branch: str, owner: str) -> int:
+    leases, seconds = workplace.leases, workplace.lease_seconds
+    try:
+        return leases.acquire(task.id, branch, owner, seconds)
+    except LeaseHeld as held:
+        if not workplace.presence.is_dead(held.owner):
+            raise
+        return leases.acquire(task.id, branch, owner, seconds, dead=held.owner)

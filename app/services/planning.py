@@ -36,8 +36,13 @@ def require_askers(workplace: Workplace, usage: Mapping[str, Json] | None = None
     """The models of a run that has used ``usage``. Raises ``ConfigurationError`` where none is configured."""
     askers = workplace.open_askers(usage or {})
     if askers is None:
-        raise ConfigurationError("no model is configured to write plans", hint=NO_MODEL_HINT)
+        raise no_model()
     return askers
+
+
+def no_model() -> ConfigurationError:
+    """Nobody can write plans here."""
+    return ConfigurationError("no model is configured to write plans", hint=NO_MODEL_HINT)
 
 
 def plan_goal(

@@ -18,6 +18,7 @@ from app.planner.records import plan_record
 from app.planner.revise import revise_plan
 from app.planner.rounds import Planned
 from app.services.branches import new_branch_name
+from app.services.leases import find_holder
 from app.services.planning import require_askers, watcher_of
 from app.services.reports import Revised
 from app.services.reusing import Fork, called_beyond, earlier_of
@@ -245,7 +246,7 @@ def accept_revision(workplace: Workplace, proposal: Proposal) -> Revised:
 
 
 def _refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
-    holder = workplace.leases.holder(task.id, branch)
+    holder = find_holder(workplace, task.id, branch)
     if holder is not None:
         raise Conflict(
             f"branch {branch!r} is being run by {holder[0]}",

@@ -163,6 +163,30 @@ def revise_failed(
     return revised
 
 
+def find_unfinished(
+    workplace: Workplace, task: TaskRow, branch: str, repository: Repository
+) -> Revised | None:
+    """The machine's own revision of the failed run on ``branch``, where the process ended before anybody knew of it.
+
+    Such a branch has no row yet.
+    """
+    heads = repository.branches()
+    head = repository.commit(heads[branch])
+    if head.kind != "failure":
+        return None
+    known = {row.name for row in workplace.tasks.branches(task.id)}
+    for name, oid in heads.items():
+        commit = repository.commit(oid)
+        if name in known or commit.kind != "revision" or commit.author != ENGINE:
+            continue
+        record = repository.reader.record(commit.tree)
+        if record["revises"] == {"branch": branch, "commit": head.id}:
+            fork_point = repository.commit(commit.parents[0])
+            kept = repository.reader.control(fork_point.tree).get("steps", 0)
+            return Revised(name, branch, fork_point.id, commit.id, kept, record["number"])
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _NoPlan:
     """Why there is no revision, as the record of a ``stop``."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,29 +14,32 @@ from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
+from app.services.choices import with_choices
+from app.services.kept_replies import KeepingAsker, KeptReplies
 from app.services.leases import Heartbeat, hold_lease
-from app.services.planning import commit_plan, require_askers, watcher_of, write_plan
+from app.services.planning import commit_plan, no_model, watcher_of, write_plan
 from app.services.reports import Revised, RunReport, report_at, report_run
 from app.services.reusing import open_reuse
-from app.services.revising import revise_failed
+from app.services.revising import find_unfinished, revise_failed
 from app.services.scribes import open_scribe
 from app.services.tasks import open_repository, positive_steps
 from app.services.thinking import Askers
 from app.services.watching import watch_models
 from app.services.workplace import Workplace
+from app.tools.context import Cancellation, Cancelled
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
 from app.vm.events import Listener, PlanningStarted, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
-from app.vm.interrupts import Interrupts
-from app.vm.limits import limit_reached
+from app.vm.interrupts import Interrupts, StopAsked
+from app.vm.limits import cancelled_by, limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scheduler import WIDTH
 from app.vm.scribe import Scribe
-from app.vm.state import COMPLETED, FAILED, PAUSED, PLANNING, RUNNING
-from app.vm.usage import known_usage
+from app.vm.state import CANCELLED, COMPLETED, FAILED, PAUSED, PLANNING, RUNNING
+from app.vm.usage import add_usage, known_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,13 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
     """Run a branch from its head until it ends or waits; on one that has completed, give its answer.
 
     Where a step fails and the task's limits allow it, the plan is revised and the run goes on, on a new branch.
+    Where it was asked to pause or was cancelled, the report's status says so.
     Raises ``NotFound`` (branch), ``BranchMoved`` where another worker took over, ``StorageError``, and
-    ``KeyboardInterrupt`` where a stop was asked for: the run can be resumed then.
+    ``KeyboardInterrupt`` where it was to stop at once: the run can be resumed then.
     """
     with open_repository(workplace, task) as repository:
         head = repository.commit(repository.head(branch))
-        if repository.reader.control(head.tree).get("status") == COMPLETED:
+        if repository.reader.control(head.tree).get("status") in (COMPLETED, CANCELLED):
             return report_at(repository, task, branch, head)
         revisions: list[Revised] = []
         while True:
@@ -82,6 +86,10 @@ def _run_held(
     with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
         repository.store.raise_fence(HEADS + branch, heartbeat.fence)
         reached("lease.fenced")
+        revised = find_unfinished(workplace, task, branch, repository)
+        if revised is not None:
+            _set_status(workplace, task, revised.branch, PAUSED)
+            return report_at(repository, task, branch, repository.commit(repository.head(branch))), revised
         _set_status(workplace, task, branch, RUNNING)
         try:
             report, revised = _run(workplace, task, branch, repository, heartbeat, options)
@@ -120,23 +128,72 @@ def _run(
         every_commit=workplace.flush_every_commit,
     )
     scribe = open_scribe(repository, task.id, journal)
-    if scribe.state.status != COMPLETED:
+    ended = scribe.state.status in (COMPLETED, CANCELLED)
+    if not ended:
         _raise_limit(workplace, scribe, options.max_steps)
-    if scribe.state.status == COMPLETED or _still_limited(scribe):
+    if ended or _still_limited(scribe):
         return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
-    used = _used(repository, scribe)
-    if scribe.plan is None:
-        askers: Askers | None = _plan(workplace, task, branch, scribe, heartbeat, options, used)
-    else:
-        askers = workplace.open_askers(used)
-    result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options, askers)
+    replies = KeptReplies(HeldLedger(workplace.ledger(task.id), options.interrupts), branch)
+    used = add_usage(_used(repository, scribe), replies.calls)
+    askers = _keeping(workplace.open_askers(used), replies, options.interrupts)
     revised = None
-    if result.status == FAILED:
-        with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
-            revised = revise_failed(workplace, task, branch, repository, scribe, askers, options.listener)
-        assert journal.head is not None
-        result = replace(result, head=journal.head)  # a stop that says why there is no revision
+    try:
+        if scribe.plan is None:
+            try:
+                _plan(workplace, task, branch, scribe, heartbeat, options, askers)
+            finally:
+                if scribe.journal.head != head:  # a plan, or a stop that says why there is none
+                    replies.committed()
+        result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options, askers)
+        if result.status == FAILED:
+            with _thinking(heartbeat, options.interrupts, askers):
+                revised = revise_failed(workplace, task, branch, repository, scribe, askers, options.listener)
+            replies.committed()
+            assert journal.head is not None
+            result = replace(result, head=journal.head)  # a stop that says why there is no revision
+    except StopAsked:
+        result = _stop_thinking(workplace, scribe, options.interrupts)
+    if result.waiting is not None:
+        result = replace(result, waiting=with_choices(repository, result.waiting))
     return report_run(task, branch, scribe.state, result), revised
+
+
+def _keeping(askers: Askers | None, replies: KeptReplies, interrupts: Interrupts) -> Askers | None:
+    """The models, with every reply of the one that plans kept until it is committed."""
+    if askers is None:
+        return None
+    keeping = KeepingAsker(askers.reasoning, askers.model, replies, interrupts, Cancellation())
+    return replace(askers, reasoning=keeping)
+
+
+@contextmanager
+def _thinking(heartbeat: Heartbeat, interrupts: Interrupts, askers: Askers | None) -> Iterator[None]:
+    """While a plan is written: a cancellation ends it. Raises ``StopAsked``."""
+    reasoning = askers.reasoning if askers is not None else None
+    cancellation = reasoning.cancellation if isinstance(reasoning, KeepingAsker) else Cancellation()
+    try:
+        with (
+            heartbeat.beating(interrupts),
+            interrupts.cancelling(cancellation.request),
+            interrupts.awaiting_effect(),
+        ):
+            yield
+    except (Cancelled, KeyboardInterrupt):
+        if not interrupts.is_cancelled:
+            raise
+        raise StopAsked from None
+
+
+def _stop_thinking(workplace: Workplace, scribe: Scribe, interrupts: Interrupts) -> RunResult:
+    """The run was to stop while a plan was being written. What the model has said so far is kept."""
+    status = PAUSED
+    if interrupts.asked is not None and interrupts.is_cancelled:
+        record = cancelled_by(interrupts.asked.who, workplace.clock_ms())
+        scribe.stop(record, author=record["who"])
+        scribe.journal.flush()
+        status = CANCELLED
+    assert scribe.journal.head is not None
+    return RunResult(status, scribe.journal.head)
 
 
 def _run_machine(
@@ -160,7 +217,9 @@ def _run_machine(
             scribe=scribe,
             interpreter=Interpreter(plan_from_json(scribe.plan)),
             tools=workplace.catalog(scribe.goal.get("namespace")),
-            caller=make_caller(workplace, task, branch, repository, scribe, performer, options, askers),
+            caller=make_caller(
+                workplace, task, branch, repository, scribe, performer, options, askers, heartbeat.fence
+            ),
             interrupts=options.interrupts,
             listener=listener,
             thinker=askers,
@@ -177,19 +236,19 @@ def _plan(
     scribe: Scribe,
     heartbeat: Heartbeat,
     options: RunOptions,
-    used: Mapping[str, Json],
-) -> Askers:
-    """Have a model write the plan that the task has not got yet. Gives the models: what they used counts on."""
-    askers = require_askers(workplace, used)
+    askers: Askers | None,
+) -> None:
+    """Have a model write the plan that the task has not got yet. Raises ``StopAsked``."""
+    if askers is None:
+        raise no_model()
     _set_status(workplace, task, branch, PLANNING)
     if options.listener is not None:
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
-    with heartbeat.beating(options.interrupts), options.interrupts.awaiting():
+    with _thinking(heartbeat, options.interrupts, askers):
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     reached("plan.written")
     commit_plan(scribe, planned)
     _set_status(workplace, task, branch, RUNNING)
-    return askers
 
 
 def _used(repository: Repository, scribe: Scribe) -> Mapping[str, Json]:
@@ -210,14 +269,18 @@ def make_caller(
     performer: Performer,
     options: RunOptions,
     askers: Askers | None = None,
+    fence: int | None = None,
 ) -> Caller:
-    """What makes the calls of a run that goes on from the scribe's head."""
+    """What makes the calls of a run that goes on from the scribe's head. ``fence``: of the lease that it needs."""
     assert scribe.journal.head is not None
+    ledger = workplace.ledger(task.id)
+    if fence is not None:
+        ledger = ledger.fenced(branch, fence)
     return Caller(
         task_id=task.id,
         branch=branch,
         performer=performer,
-        ledger=HeldLedger(workplace.ledger(task.id), options.interrupts),
+        ledger=HeldLedger(ledger, options.interrupts),
         decisions=Decisions.since_last_step(repository, scribe.journal.head),
         anchor=lambda: scribe.anchor,
         clock_ms=workplace.clock_ms,

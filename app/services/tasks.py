@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import Conflict, InputError, PlanRejected, StorageError
+from app.errors import InputError, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
@@ -18,6 +18,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
+from app.services.leases import refuse_running
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
@@ -205,14 +206,3 @@ def delete_task(workplace: Workplace, task: TaskRow) -> None:
     workplace.tasks.delete(task.id)
     workplace.ledger(task.id).drop()
     histories.delete(task.id)
-
-
-def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
-    """Raise ``Conflict`` where a worker holds the branch's lease."""
-    holder = workplace.leases.holder(task.id, branch)
-    if holder is not None:
-        owner, seconds_left = holder
-        raise Conflict(
-            f"branch {branch!r} is being run by {owner}",
-            hint=f"wait for it, or until its lease ends in {seconds_left:.0f} s",
-        )

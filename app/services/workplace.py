@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, TaskTable
+from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.thinking import Askers
@@ -19,7 +19,7 @@ class Workplace:
     """Adapters and settings, as plain as a service can use them.
 
     ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
-    (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``worker`` signs leases, ``person`` what people do.
+    (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``presence`` signs leases, ``person`` what people do.
     ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
     ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
     where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
@@ -36,7 +36,7 @@ class Workplace:
     limits: Mapping[str, int]
     lease_seconds: float
     flush_every_commit: bool
-    worker: str
+    presence: Presence
     person: str
     golden_folder: Path
     clock_ms: Callable[[], int]

@@ -255,6 +255,10 @@ class Caller:
         """What makes attempts durable, for the classes that have them."""
         return AttemptKeeper(self.ledger, self._clock_ms) if tool.effect in KEYED else None
 
+    def now_ms(self) -> int:
+        """The run's clock."""
+        return self._clock_ms()
+
     def without_call(self, value: Json = None, error: str | None = None) -> Outcome:
         """An outcome for which no tool was called."""
         now = self._clock_ms()

@@ -11,12 +11,20 @@ from app.history.commits import TRANSPARENT_KINDS
 from app.history.repository import Repository
 from app.plan.model import Json
 
-CHOICES: Final[Mapping[str, str]] = {
-    "reuse": "take the newest earlier result of the same call with the same inputs",
-    "run": "make the call again, with the same idempotency key",
-    "skip": "take a value that you give as the result, and make no call",
-    "fail": "let the step fail, without a call",
-}
+CHOICES: Final = ("reuse", "run", "skip", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person can say, and what it will do; ``from_commit`` (hex) holds the result to ``reuse``."""
+
+    name: str
+    does: str
+    from_commit: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        document = {"choice": self.name, "does": self.does}
+        return document if self.from_commit is None else {**document, "from_commit": self.from_commit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A call that a person has to decide about. ``attempt`` is the number of the attempt in doubt; 0 where the
-    call has not been made on this branch."""
+    call has not been made on this branch. ``choices`` are empty where nobody has looked them up yet."""
 
     reason: str
     place: Place
@@ -39,6 +47,7 @@ class Waiting:
     inputs: Mapping[str, Json]
     idempotency_key: str
     attempt: int
+    choices: tuple[Choice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,7 +59,7 @@ class Waiting:
             "inputs": dict(self.inputs),
             "idempotency_key": self.idempotency_key,
             "attempt": self.attempt,
-            "choices": [{"choice": name, "does": does} for name, does in CHOICES.items()],
+            "choices": [choice.to_json() for choice in self.choices],
         }
 
 

@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from app.errors import StepError
 from app.tools.base import Tool
-from app.vm.caller import Caller, MustWait, Tools
+from app.vm.caller import Caller, MustWait, Request, Tools
 from app.vm.decisions import Waiting
 from app.vm.effects import CallNeeded, FanNeeded
 from app.vm.fans import Fan
 from app.vm.interpreter import Interpreter
 from app.vm.state import FAILED, RUNNING, State
-from app.vm.work import SingleCall, Work
+from app.vm.work import request_of
 
 
-def find_doubt(state: State, interpreter: Interpreter, tools: Tools, caller: Caller) -> Waiting | None:
-    """The call that the next step would have to wait for, or ``None``."""
+def find_doubts(state: State, interpreter: Interpreter, tools: Tools, caller: Caller) -> list[Waiting]:
+    """The calls of the next step that the run would have to wait for: none, or the first, and the other items that
+    would wait after it."""
     if state.status not in (RUNNING, FAILED) or state.pc is None:
-        return None
+        return []
     effect = interpreter.begin(state)
     if not isinstance(effect, CallNeeded | FanNeeded):
-        return None
+        return []
     try:
         tool = tools.find(effect.tool_name)
-        _settle(effect, tool, caller)
-    except MustWait as wait:
-        return wait.waiting
     except StepError:
-        return None
-    return None
-
-
-def _settle(effect: CallNeeded | FanNeeded, tool: Tool, caller: Caller) -> None:
-    """Raise :class:`MustWait` where the run would before it calls anything."""
+        return []
     if tool.effect != "irreversible":
+        return []
+    doubts: list[Waiting] = []
+    for request in _requests(effect, tool, caller):
+        try:
+            settled = caller.settled(request)
+            if settled is None and not doubts:
+                break  # a call that the run would make first
+            if settled is not None and settled.outcome.error is not None and isinstance(effect, FanNeeded):
+                if effect.stops_at_error:
+                    break
+        except MustWait as wait:
+            doubts.append(wait.waiting)
+    return doubts
+
+
+def _requests(effect: CallNeeded | FanNeeded, tool: Tool, caller: Caller) -> Iterator[Request]:
+    """The calls that have no outcome yet, in order."""
+    if isinstance(effect, CallNeeded):
+        yield request_of(effect, tool, effect.inputs)
         return
-    work: Work
-    if isinstance(effect, FanNeeded):
-        work = Fan(caller, effect, tool, lambda done: None)
-        work.take_kept(caller.ledger.effects(caller.branch, effect.seq_no, effect.visit))
-    else:
-        work = SingleCall(effect, tool)
-    while work.has_more:
-        request = work.following()
-        answer = caller.settled(request)
-        if answer is None:
-            return
-        work.take(request.place.item, answer)
+    fan = Fan(caller, effect, tool, lambda done: None)
+    fan.take_kept(caller.ledger.effects(caller.branch, effect.seq_no, effect.visit))
+    for item, is_known in fan.calls():
+        if not is_known and item is not None:
+            yield request_of(effect, tool, effect.inputs(item), item)

@@ -109,6 +109,14 @@ class StepCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The run is to pause or to be cancelled (``request``) at its next step; ``who`` asked, ``None``: Ctrl-C."""
+
+    request: str
+    who: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunStopped:
     """The run ended before its plan did."""
 
@@ -152,11 +160,12 @@ Event: TypeAlias = (
     | ModelRetried
     | UsageGrew
     | StepCommitted
+    | StopRequested
     | RunStopped
     | RevisionStarted
     | RevisionMade
     | NotRevised
 )
 Listener: TypeAlias = Callable[[Event], None]
-"""Called in the machine's thread, or in a tool's (``ToolSaid``, ``TokenSaid``, ``ModelRetried``); it must return at
-once and never raise."""
+"""Called in the machine's thread; for ``ToolSaid``, ``TokenSaid``, ``ModelRetried``, ``StopRequested`` in others. It must
+return at once and never raise."""

@@ -15,6 +15,9 @@ class HeldLedger:
         self._ledger = ledger
         self._interrupts = interrupts
 
+    def fenced(self, branch: str, fence: int) -> HeldLedger:
+        return HeldLedger(self._ledger.fenced(branch, fence), self._interrupts)
+
     def begin(self, attempt: Attempt) -> None:
         with self._interrupts.held():
             self._ledger.begin(attempt)

@@ -1,4 +1,4 @@
-"""The limits of a run. Fixed when the task is made; a decision may raise them."""
+"""What ends a run before its plan does: its limits, fixed when the task is made, and being cancelled."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def limit_reached(limits: Mapping[str, int], state: State, seconds: float) -> di
     if allowed is not None and seconds >= allowed:
         return _stop("seconds", f"the run worked for {seconds:,.0f} s, at most {allowed:,} are allowed")
     return None
+
+
+def cancelled_by(who: str | None, now_ms: int) -> dict[str, Any]:
+    """The record of the stop that ``who`` asked for."""
+    who = who or "somebody"
+    return {"reason": "cancelled", "message": f"cancelled by {who}", "who": who, "decided_ms": now_ms}
 
 
 def _stop(name: str, message: str) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from app.vm.decisions import Place, Waiting
 from app.vm.effects import Effect, JudgementNeeded, Outcome
 from app.vm.events import Event, Listener, RunStopped, StepCommitted, StepStarted, UsageGrew
 from app.vm.interpreter import Interpreter
-from app.vm.interrupts import Interrupts
-from app.vm.limits import limit_reached
+from app.vm.interrupts import Interrupts, StopAsked
+from app.vm.limits import cancelled_by, limit_reached
 from app.vm.records import Record, judgement_record, plain_record, recorded_outcome, reused_calls
 from app.vm.scheduler import WIDTH, Scheduler
 from app.vm.scribe import Scribe
-from app.vm.state import FAILED, RUNNING, WAITING, Transition
+from app.vm.state import FAILED, PAUSED, RUNNING, WAITING, Transition
 from app.vm.thinking import Thinker, model_error_text
 
 NO_MODEL = "the step asks a model, and none is configured: set LLM_PROVIDER and LLM_MODEL, or use `condition`"
@@ -32,7 +32,7 @@ _SLACK_SECONDS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: ``status`` is ``completed``, ``failed``, ``cancelled`` or ``waiting``."""
+    """How a run ended: ``status`` is ``completed``, ``failed``, ``cancelled``, ``waiting`` or ``paused``."""
 
     status: str
     head: bytes
@@ -73,17 +73,18 @@ class Machine:
         )
 
     def run(self) -> RunResult:
-        """Go on until the run ends or waits. What was committed is durable on return.
+        """Go on until the run ends, waits, or is paused or cancelled. What was committed is durable on return.
 
         Raises ``BranchMoved`` where the branch is no longer ours, ``StorageError``, and ``KeyboardInterrupt``
-        where a stop was asked for; the run can be resumed after each.
+        where it was to stop at once; the run can be resumed after each.
         """
         state = self._scribe.state
         if state.status == FAILED:
             state.status = RUNNING  # the failed step is tried again
         timer = self._start_timer()
         try:
-            waiting = self._run_steps()
+            with self._interrupts.cancelling(self._caller.performer.cancellation.request):
+                waiting = self._run_steps()
             self._scribe.journal.flush()
             self._scheduler.wind_up()
         except BaseException as error:
@@ -95,21 +96,40 @@ class Machine:
             timer.cancel()
         head = self._scribe.journal.head
         assert head is not None
-        return RunResult(WAITING if waiting else state.status, head, waiting)
+        if waiting is not None:
+            return RunResult(WAITING, head, waiting)
+        # One that still runs was asked to pause.
+        return RunResult(PAUSED if state.status == RUNNING else state.status, head)
 
     def _run_steps(self) -> Waiting | None:
-        """Until the run ends, or gives what it waits for."""
+        """Until the run ends, is to pause, or gives what it waits for."""
+        waiting: Waiting | None = None
         try:
             while self._scribe.state.status == RUNNING:
                 if self._stopped_by_limit(self._seconds()):
                     break
-                self._interrupts.check()
+                self._interrupts.check_asked()
                 self._step()
+        except StopAsked:
+            pass
         except MustWait as wait:
-            return wait.waiting
+            waiting = wait.waiting
         except CutShort:
-            self._stopped_by_limit(max(self._seconds(), self._scribe.limits.get("seconds", 0)))
-        return None
+            if not self._interrupts.is_cancelled:
+                self._stopped_by_limit(max(self._seconds(), self._scribe.limits.get("seconds", 0)))
+        except KeyboardInterrupt:
+            if not self._interrupts.is_cancelled:
+                raise
+        if self._interrupts.is_cancelled and self._scribe.state.status == RUNNING:
+            self._cancel()
+            return None
+        return waiting
+
+    def _cancel(self) -> None:
+        asked = self._interrupts.asked
+        record = cancelled_by(asked.who if asked is not None else None, self._caller.now_ms())
+        self._scribe.stop(record, author=record["who"])
+        self._tell(RunStopped(record["message"]))
 
     def _step(self) -> None:
         scribe, state = self._scribe, self._scribe.state
@@ -155,7 +175,7 @@ class Machine:
         if self._thinker is None:
             return judgement_record(effect, Outcome(error=NO_MODEL))
         try:
-            with self._interrupts.awaiting():
+            with self._interrupts.awaiting_effect():
                 watch = self._caller.watch(Place(effect.seq_no, effect.visit))
                 thought = self._thinker.judge(effect.prompt, effect.context, watch)
         except Cancelled:

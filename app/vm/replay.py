@@ -89,7 +89,7 @@ class Replay:
         elif kind == "edit":
             scribe.edit(record.pop("variables"), record, author=author)
         elif kind == "stop":
-            scribe.stop(record)
+            scribe.stop(record, author=author)
         elif kind in ("step", "failure"):
             self._step(scribe, record)
         else:

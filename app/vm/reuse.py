@@ -162,7 +162,7 @@ class _Answers:
     def __init__(self, reader: CallReader, ledger: Ledger, source: Source) -> None:
         self._reader = reader
         line = reader.line(source.head)
-        rows = ledger.branch_effects(source.branch)
+        rows = [row for row in ledger.branch_effects(source.branch) if row.seq_no >= 0]  # steps' alone
         # The branch may have gone on since: what arrived was asked at its newest head.
         written = reader.written_at(source.branch, line.written) if rows else line.written
         finished = finished_answers(source.branch, rows, written)

@@ -199,6 +199,8 @@ class Scheduler:
         """Whether it is one call with nothing to do beside it."""
         if not isinstance(planned.work, SingleCall) or self._round.under_way:
             return False
+        if not self._interrupts.reaches_tools:
+            return False  # beside this thread, where one that does not heed a cancellation can be left alone
         return self._open == [planned.position] and self._peek() is None
 
     def _perform_here(self, work: Work) -> Record:
@@ -206,7 +208,7 @@ class Scheduler:
         self._open.clear()
         self._secure()
         request = work.following()
-        with self._interrupts.awaiting():
+        with self._interrupts.awaiting_effect():
             answer = self._caller.answer(request)
         work.take(None, answer)
         return work.record()
@@ -294,7 +296,7 @@ class Scheduler:
         """Until something happened, or has to be put on stable storage."""
         self._secure_overdue()
         overdue_in = (self._arrivals.seconds_left, self._scribe.journal.seconds_left)
-        with self._interrupts.awaiting():
+        with self._interrupts.awaiting_effect():
             self._round.wait(min((each for each in overdue_in if each is not None), default=inf))
         self._round.settle()
 

@@ -153,13 +153,13 @@ class Scribe:
             self._writer.set_goal(self.goal)
         return self._commit("decision", f"decision: {decision_text(record)}", record, author=author)
 
-    def stop(self, record: Record) -> bytes:
-        """The run ends before its plan does: a limit, or a cancellation."""
+    def stop(self, record: Record, *, author: str | None = None) -> bytes:
+        """The run ends before its plan does: a limit, or a cancellation, which is a person's."""
         message = record["message"]
         self.state.status = CANCELLED if record.get("reason") == "cancelled" else FAILED
         failure = StepFailure(self.state.pc, message)
         self.state.error = failure.to_json()
-        return self._commit("stop", f"stop: {message}", record)
+        return self._commit("stop", f"stop: {message}", record, author=author)
 
     def _commit(self, kind: str, subject: str, record: Record, *, author: str | None = None) -> bytes:
         if kind not in ("step", "failure"):

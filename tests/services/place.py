@@ -9,7 +9,7 @@ from pathlib import Path
 
 from databases import create_schema
 
-from app.bootstrap import build_workplace
+from app.bootstrap import build_workplace, open_presence
 from app.config import Settings
 from app.db.session import Database, open_database
 from app.services.workplace import Workplace
@@ -32,7 +32,7 @@ def make_workplace(
         registry.add(each)
     numbers = count(1)
     place = replace(
-        build_workplace(chosen, database),
+        build_workplace(chosen, database, open_presence(chosen)),
         load_registry=lambda: registry,
         clock_ms=ticking(),
         new_task_id=lambda: f"{next(numbers):08d}-0000-4000-8000-000000000000",

@@ -420,7 +420,7 @@ def test_a_stop_between_steps_leaves_a_run_that_goes_on() -> None:
     @tool(effect="read")
     def ask_to_stop() -> str:
         """Somebody presses Ctrl-C meanwhile."""
-        interrupts.request()
+        interrupts.stop_now()
         return "done"
 
     rig = Rig([call(0, "ask_to_stop", "a"), assign(1, final_answer="${a}")], [ask_to_stop])
