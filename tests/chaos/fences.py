@@ -35,8 +35,8 @@ STALLS: Final = (
 _STALE: Final = ("BranchMoved", "Conflict", "LeaseHeld")
 """Errors by which a worker says that the branch is another's."""
 
-_LATE: Final = ("run.over", "flush.done", "flush.written", "revision.committed", "effects.kept", "call.returned")
-"""Points at which the first may have nothing left to commit: what it then says is right, if its head stands."""
+_IDLE: Final = ("lease.taken", "lease.fenced", "run.over", "flush.done", "flush.written", "revision.committed")
+"""Points at which the first may have nothing (more) to commit: what it then says is right, if its head stands."""
 
 
 def stalls(campaign: Campaign, ground: Ground, index: int) -> Iterator[Story]:
@@ -65,6 +65,7 @@ class _Stall(Lives):
     def go_on(self, command: list[str] | None) -> None:
         assert command is not None
         first = self.scene.start(command, arm=self._arm)
+        self._stale = first.pid
         self.story.processes += 1
         if not first.wait_for_stop():
             super().go_on(self._after(first.end(), command))
@@ -99,7 +100,7 @@ class _Stall(Lives):
                 self.story.violations.append("the stale worker says that it failed, and exits with 0")
             return
         sight = self.scene.sight()
-        if self._arm.point in _LATE and sight is not None and told.get("head") in sight.commits:
+        if self._arm.point in _IDLE and sight is not None and told.get("head") in sight.commits:
             return  # it had nothing left to do, and what it says is so
         self.story.violations.append(
             f"stalled at {self._arm.point} ({self._arm.nth}), the stale worker says {stale.code}:"

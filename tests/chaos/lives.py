@@ -58,6 +58,7 @@ class Lives:
         self._seen: set[str] = set()
         self._failures = 0
         self._began = 0.0
+        self._stale: int | None = None
         self._sight: Sight | None = None
 
     def live(self) -> Story:
@@ -122,6 +123,8 @@ class Lives:
         if ended.seconds > _SLOW_SECONDS:
             self.story.violations.append(f"{command[0]} took {ended.seconds:.0f} s")
         report = document(ended.out)
+        if command[0] == "decide" and ended.code == 2 and self._stale is not None:
+            return self._resume()  # the stalled worker has told what became of the call
         if "error" in report and isinstance(report["error"], dict) and "type" in report["error"]:
             raise RuntimeError(f"{command[0]} ended with {ended.code}: {report['error']}")
         if command[0] == "decide":
@@ -181,9 +184,11 @@ class Lives:
         self._compare()
         if self._sight is None:
             raise RuntimeError("there is no task")
+        if self._sight.status != "completed":
+            self.story.violations.append(f"the run has ended, and its task says that it is {self._sight.status}")
         for branch in self._sight.heads:
             self._replay(self._sight.task_id, branch)
-        findings: Findings = judge_world(self.scene.world(), self.scene.plan)
+        findings: Findings = judge_world(self.scene.world(), self.scene.plan, self._stale)
         self.story.violations += findings.violations
         self.story.reasked_ms += [each.age * 1000 for each in findings.reasked if each.age is not None]
 
