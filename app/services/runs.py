@@ -209,6 +209,7 @@ def _run_machine(
     listener = options.listener
     with Performer(
         clock=workplace.clock_ms,
+        beside=not options.interrupts.reaches_tools,
         watcher=None
         if listener is None
         else lambda call, message, fraction: listener(ToolSaid(call.seq_no, call.item, message, fraction)),

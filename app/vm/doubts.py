@@ -35,9 +35,9 @@ def find_doubts(state: State, interpreter: Interpreter, tools: Tools, caller: Ca
             settled = caller.settled(request)
             if settled is None and not doubts:
                 break  # a call that the run would make first
-            if settled is not None and settled.outcome.error is not None and isinstance(effect, FanNeeded):
-                if effect.stops_at_error:
-                    break
+            fails = settled is not None and settled.outcome.error is not None
+            if fails and isinstance(effect, FanNeeded) and effect.stops_at_error:
+                break
         except MustWait as wait:
             doubts.append(wait.waiting)
     return doubts

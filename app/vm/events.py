@@ -167,5 +167,5 @@ Event: TypeAlias = (
     | NotRevised
 )
 Listener: TypeAlias = Callable[[Event], None]
-"""Called in the machine's thread; for ``ToolSaid``, ``TokenSaid``, ``ModelRetried``, ``StopRequested`` in others. It must
-return at once and never raise."""
+"""Called in the machine's thread, or in another for ``ToolSaid``, ``TokenSaid``, ``ModelRetried``, ``StopRequested``.
+It must return at once and never raise."""

@@ -58,6 +58,7 @@ class Performer:
     ``cancellation`` ends the run's calls when it is asked for (from any thread); Ctrl-C asks for it.
     ``jitter`` gives the factor by which a backoff is multiplied. ``watcher`` is told of progress, in
     the tool's thread. ``workers`` may be shared between performers, and is closed only by its owner.
+    ``beside`` has every call run beside the caller's thread: one that no signal reaches must be able to leave it.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Performer:
         jitter: Callable[[], float] = _spread,
         watcher: CallWatcher | None = None,
         workers: Workers | None = None,
+        beside: bool = False,
     ) -> None:
         self.cancellation = cancellation or Cancellation()
         self._clock = clock
@@ -75,6 +77,7 @@ class Performer:
         self._watcher = watcher
         self._workers = workers or Workers()
         self._owns_workers = workers is None
+        self._beside = beside
 
     def __enter__(self) -> Performer:
         return self
@@ -92,7 +95,7 @@ class Performer:
 
         Raises only what a hook raises, and ``KeyboardInterrupt``.
         """
-        if call.timeout is not None or call.tool.is_async:
+        if self._beside or call.timeout is not None or call.tool.is_async:
             return self._perform_beside(call, hooks)
         progress = CallProgress(call, hooks, self._clock)
         return progress.stop() if self.cancellation.requested else self._perform_here(progress)

@@ -199,8 +199,6 @@ class Scheduler:
         """Whether it is one call with nothing to do beside it."""
         if not isinstance(planned.work, SingleCall) or self._round.under_way:
             return False
-        if not self._interrupts.reaches_tools:
-            return False  # beside this thread, where one that does not heed a cancellation can be left alone
         return self._open == [planned.position] and self._peek() is None
 
     def _perform_here(self, work: Work) -> Record:

@@ -24,7 +24,7 @@ def test_a_waiting_run_says_what_for(waiting: dict[str, Any]) -> None:
     asked = waiting["waiting"]
     assert (asked["step"], asked["tool"], asked["inputs"]) == (1, "send", {"to": "ann"})
     assert len(asked["idempotency_key"]) == 64
-    assert [each["choice"] for each in asked["choices"]] == ["reuse", "run", "skip", "fail"]
+    assert [each["choice"] for each in asked["choices"]] == ["run", "skip", "fail"]
 
 
 def test_a_person_sees_the_command_of_each_choice(cli: CommandLine) -> None:
@@ -37,7 +37,7 @@ def test_a_person_sees_the_command_of_each_choice(cli: CommandLine) -> None:
     assert "waiting at step 1: send" in result.stderr
     assert "the line broke" in result.stderr
     assert '{"to": "ann"}' in result.stderr
-    for choice in ("--reuse", "--run", "--skip JSON", "--fail"):
+    for choice in ("--run", "--skip JSON", "--fail"):
         assert f"  stackvm decide {task} {choice}" in result.stderr
     shown = cli.ok("show", task)
     assert "? 1 send -> final_answer" in shown

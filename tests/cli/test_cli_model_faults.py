@@ -259,12 +259,14 @@ def test_a_rate_limit_of_an_hour_is_not_waited_for(models: ModelServer) -> None:
     assert len(models.asked) == 1
 
 
-def test_ctrl_c_is_heard_while_a_model_is_silent(models: ModelServer) -> None:
+def test_ctrl_c_twice_is_heard_while_a_model_is_silent(models: ModelServer) -> None:
     models.server.put(Answer(wait=60))
     process = models.cli.start("execute", "--goal", "g")
     give_up = time.monotonic() + 30
     while not models.asked and time.monotonic() < give_up:
         time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -108,10 +108,34 @@ def test_a_full_stdout_is_one_line(cli: CommandLine) -> None:
     assert done.stderr == b"error: No space left on device\n"
 
 
+def test_ctrl_c_once_finishes_the_step_and_pauses(cli: CommandLine) -> None:
+    plan = cli.plan(call("gate", "first"), call("note", "final_answer", text="not yet"))
+    process = cli.start("execute", "--goal", "g", "--plan", plan)
+    said = wait_for_step(process, b"task")
+    wait_until(lambda: any(task["status"] == "running" for task in cli.json("tasks")))
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said += wait_for_step(process, b"pausing when the step under way is done")
+    assert process.poll() is None
+    Path("open").touch()
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    task = said.decode().split()[1]
+    assert (process.returncode, out) == (130, b"")
+    assert "1 gate -> first" in err.decode()
+    assert "‖ paused" in err.decode()
+    assert f"stackvm resume {task[:8]}" in err.decode()
+    assert not Path("notes.txt").exists()
+    assert cli.json("tasks")[0]["status"] == "paused"
+    assert cli.json("resume", task)["final_answer"] == 1
+
+
 def test_an_interrupted_run_is_resumed(cli: CommandLine) -> None:
     plan = cli.plan(call("note", "first", text="once"), call("gate", "final_answer"))
     process = cli.start("execute", "--goal", "g", "--plan", plan)
     said = wait_for_step(process, b"1 note -> first")
+    time.sleep(0.3)  # until the next step is under way
+    process.send_signal(signal.SIGINT)
+    said += wait_for_step(process, b"Ctrl-C again stops at once")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     task = (said + err).decode().split()[1]
@@ -131,6 +155,8 @@ def test_an_interruption_is_reported_as_json(cli: CommandLine) -> None:
         "execute", "--goal", "g", "--plan", cli.plan(call("nap", "final_answer", seconds=20)), "--json"
     )
     wait_until(lambda: any(task["status"] == "running" for task in cli.json("tasks")))
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130

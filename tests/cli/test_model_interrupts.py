@@ -1,4 +1,4 @@
-"""Ctrl-C while a model is asked: the command ends at once, whatever the server does, and the run can be resumed."""
+"""Ctrl-C twice while a model is asked: the command ends at once, whatever the server does, and the run can go on."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ STEPS: dict[str, list[dict[str, Any]] | None] = {
 }
 
 
-def interrupted(process: subprocess.Popen[bytes], begun: Callable[[], bool]) -> tuple[bytes, bytes]:
-    """Press Ctrl-C once it has begun; what the command had to say."""
+def interrupted(
+    process: subprocess.Popen[bytes], begun: Callable[[], bool], times: int = 2
+) -> tuple[bytes, bytes]:
+    """Press Ctrl-C once it has begun, so many times; what the command had to say."""
     deadline = time.monotonic() + 30
     while not begun():
         assert time.monotonic() < deadline
@@ -55,7 +57,9 @@ def interrupted(process: subprocess.Popen[bytes], begun: Callable[[], bool]) -> 
         time.sleep(0.02)
     time.sleep(0.2)
     started = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - started < SOON
     assert process.returncode == 130
@@ -96,7 +100,7 @@ def test_a_command_ends_at_once_and_its_run_goes_on_later(
 
 def test_planning_without_a_run_ends_at_once(cli: CommandLine, server: FakeOpenAI) -> None:
     SERVERS["silent"](server)
-    out, err = interrupted(cli.start("plan", "--goal", "sing"), lambda: len(server.asked) > 0)
+    out, err = interrupted(cli.start("plan", "--goal", "sing"), lambda: len(server.asked) > 0, times=1)
     assert out == b""
     assert err.decode().splitlines() == ["planning  m", "interrupted"]
 

@@ -209,7 +209,7 @@ def test_a_run_that_waits_goes_on_after_a_decision(place: Workplace) -> None:
     waiting = show_task(place, task, None).to_json()["waiting"]
     assert waiting["tool"] == "send"
     assert waiting["inputs"] == {"what": "money"}
-    assert {choice["choice"] for choice in waiting["choices"]} == {"reuse", "run", "skip", "fail"}
+    assert {choice["choice"] for choice in waiting["choices"]} == {"run", "skip", "fail"}
     with pytest.raises(Conflict, match="no earlier result"):
         decide(place, task, "main", Decision("reuse"))
     with pytest.raises(InvalidValue):
