@@ -70,7 +70,10 @@ class Lives:
         except Exception as error:  # noqa: BLE001 - a runner that falls over has shown nothing
             story.violations.append(f"the scenario could not be ended: {type(error).__name__}: {error}")
         if story.violations:
-            story.violations.append(f"look into {self.scene.folder}")
+            kills = ", ".join(f"{n} {kind}" for kind, n in story.struck.items()) or "nothing"
+            setting = self.scene.setting
+            where = f"{setting.store}, width {setting.width}, {setting.kind}"
+            story.violations.append(f"({where}; killed: {kills}; look into {self.scene.folder})")
         self.scene.remove(keep=bool(story.violations))
         return story
 
