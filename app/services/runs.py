@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.services.choices import with_choices
-from app.services.kept_replies import KeepingAsker, KeptReplies
+from app.services.kept_replies import KeptReplies
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, no_model, watcher_of, write_plan
 from app.services.reports import Revised, RunReport, report_at, report_run
@@ -24,16 +24,16 @@ from app.services.revising import find_unfinished, revise_failed
 from app.services.scribes import open_scribe
 from app.services.tasks import open_repository, positive_steps
 from app.services.thinking import Askers
+from app.services.thinking_runs import keeping, stop_thinking, thinking
 from app.services.watching import watch_models
 from app.services.workplace import Workplace
-from app.tools.context import Cancellation, Cancelled
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
 from app.vm.events import Listener, PlanningStarted, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts, StopAsked
-from app.vm.limits import cancelled_by, limit_reached
+from app.vm.limits import limit_reached
 from app.vm.machine import Machine, RunResult
 from app.vm.performer import Performer
 from app.vm.scheduler import WIDTH
@@ -88,8 +88,10 @@ def _run_held(
         reached("lease.fenced")
         revised = find_unfinished(workplace, task, branch, repository)
         if revised is not None:
+            report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
+            _set_status(workplace, task, branch, report.status, report)
             _set_status(workplace, task, revised.branch, PAUSED)
-            return report_at(repository, task, branch, repository.commit(repository.head(branch))), revised
+            return report, revised
         _set_status(workplace, task, branch, RUNNING)
         try:
             report, revised = _run(workplace, task, branch, repository, heartbeat, options)
@@ -135,7 +137,7 @@ def _run(
         return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
     replies = KeptReplies(HeldLedger(workplace.ledger(task.id), options.interrupts), branch)
     used = add_usage(_used(repository, scribe), replies.calls)
-    askers = _keeping(workplace.open_askers(used), replies, options.interrupts)
+    askers = keeping(workplace.open_askers(used), replies, options.interrupts)
     revised = None
     try:
         if scribe.plan is None:
@@ -146,54 +148,16 @@ def _run(
                     replies.committed()
         result = _run_machine(workplace, task, branch, repository, scribe, heartbeat, options, askers)
         if result.status == FAILED:
-            with _thinking(heartbeat, options.interrupts, askers):
+            with thinking(heartbeat, options.interrupts, askers):
                 revised = revise_failed(workplace, task, branch, repository, scribe, askers, options.listener)
             replies.committed()
             assert journal.head is not None
             result = replace(result, head=journal.head)  # a stop that says why there is no revision
     except StopAsked:
-        result = _stop_thinking(workplace, scribe, options.interrupts)
+        result = stop_thinking(workplace, scribe, options.interrupts)
     if result.waiting is not None:
         result = replace(result, waiting=with_choices(repository, result.waiting))
     return report_run(task, branch, scribe.state, result), revised
-
-
-def _keeping(askers: Askers | None, replies: KeptReplies, interrupts: Interrupts) -> Askers | None:
-    """The models, with every reply of the one that plans kept until it is committed."""
-    if askers is None:
-        return None
-    keeping = KeepingAsker(askers.reasoning, askers.model, replies, interrupts, Cancellation())
-    return replace(askers, reasoning=keeping)
-
-
-@contextmanager
-def _thinking(heartbeat: Heartbeat, interrupts: Interrupts, askers: Askers | None) -> Iterator[None]:
-    """While a plan is written: a cancellation ends it. Raises ``StopAsked``."""
-    reasoning = askers.reasoning if askers is not None else None
-    cancellation = reasoning.cancellation if isinstance(reasoning, KeepingAsker) else Cancellation()
-    try:
-        with (
-            heartbeat.beating(interrupts),
-            interrupts.cancelling(cancellation.request),
-            interrupts.awaiting_effect(),
-        ):
-            yield
-    except (Cancelled, KeyboardInterrupt):
-        if not interrupts.is_cancelled:
-            raise
-        raise StopAsked from None
-
-
-def _stop_thinking(workplace: Workplace, scribe: Scribe, interrupts: Interrupts) -> RunResult:
-    """The run was to stop while a plan was being written. What the model has said so far is kept."""
-    status = PAUSED
-    if interrupts.asked is not None and interrupts.is_cancelled:
-        record = cancelled_by(interrupts.asked.who, workplace.clock_ms())
-        scribe.stop(record, author=record["who"])
-        scribe.journal.flush()
-        status = CANCELLED
-    assert scribe.journal.head is not None
-    return RunResult(status, scribe.journal.head)
 
 
 def _run_machine(
@@ -245,7 +209,7 @@ def _plan(
     _set_status(workplace, task, branch, PLANNING)
     if options.listener is not None:
         options.listener(PlanningStarted(askers.model, askers.is_scripted))
-    with _thinking(heartbeat, options.interrupts, askers):
+    with thinking(heartbeat, options.interrupts, askers):
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     reached("plan.written")
     commit_plan(scribe, planned)

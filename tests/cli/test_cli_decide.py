@@ -140,3 +140,76 @@ def test_a_branch_that_is_run_elsewhere_is_not_deleted(cli: CommandLine) -> None
     result = cli.run("delete", task)
     assert result.exit_code == 2
     assert "is being run by somebody@elsewhere:1" in result.stderr
+
+
+SENDS = {"for_each": ["ann", "bob", "cid"]}
+
+
+@pytest.fixture
+def sent_again(cli: CommandLine) -> str:
+    """A task whose three letters were sent, and whose fork behind that would send them again."""
+    report = cli.execute(
+        assign(subject="hello"),
+        call("send", "sent", on=SENDS, to="${item}"),
+        assign(final_answer="${subject}"),
+    )
+    task: str = report["task_id"]
+    plan = cli.plan(
+        assign(subject="hi"),
+        call("send", "sent", on=SENDS, to="${item}"),
+        assign(final_answer="${subject}"),
+    )
+    report = cli.json("revise", task, "--plan", plan, "--yes", code=3)
+    assert report["waiting"]["item"] == 0
+    return task
+
+
+def test_a_choice_says_what_it_will_do(cli: CommandLine, sent_again: str) -> None:
+    waiting = cli.json("show", sent_again)["waiting"]
+    does = {each["choice"]: each["does"] for each in waiting["choices"]}
+    assert list(does) == ["reuse", "run", "skip", "fail"]
+    (step,) = [
+        entry for entry in cli.json("log", sent_again, "--branch", "main") if entry.get("tool") == "send"
+    ]
+    assert (
+        does["reuse"] == f"take the result that send gave for the same inputs at commit {step['commit'][:10]}"
+    )
+    assert waiting["choices"][0]["from_commit"] == step["commit"]
+    assert does["run"] == "call send with the same idempotency key, as attempt 1"
+    assert does["fail"] == "let item 0 of step 2 fail, without a call"
+
+
+def test_items_are_decided_about_one_by_one_or_all(cli: CommandLine, sent_again: str) -> None:
+    decided = cli.json("decide", sent_again, "--reuse", "--item", "0", "--item", "2")
+    assert decided["items"] == [0, 2]
+    result = cli.run("resume", sent_again, "--json")
+    assert json.loads(result.stdout)["waiting"]["item"] == 1
+    gone = cli.run("decide", sent_again, "--skip", "1", "--item", "2")
+    assert "item 2 waits for no decision" in gone.stderr
+    assert "hint: these do: 1" in gone.stderr
+    assert cli.json("decide", sent_again, "--run", "--all-items")["items"] == [1]
+    assert cli.json("resume", sent_again)["status"] == "completed"
+    assert cli.json("replay", sent_again)["identical"]
+
+
+def test_all_items_at_once(cli: CommandLine, sent_again: str) -> None:
+    assert cli.json("decide", sent_again, "--reuse", "--all-items")["items"] == [0, 1, 2]
+    assert cli.json("resume", sent_again)["final_answer"] == "hi"
+    assert cli.run("decide", sent_again, "--run", "--item", "1", "--all-items").exit_code == 2
+
+
+def test_what_another_person_has_decided_is_told(cli: CommandLine, waiting: dict[str, Any]) -> None:
+    cli.ok("decide", waiting["task_id"], "--fail")
+    late = cli.run("decide", waiting["task_id"], "--run")
+    assert late.exit_code == 2
+    assert "any more: tester has decided: fail step 1" in late.stderr
+    assert "hint: `resume` goes on" in late.stderr
+
+
+def test_only_the_call_that_was_seen_is_decided_about(cli: CommandLine, waiting: dict[str, Any]) -> None:
+    key = waiting["waiting"]["idempotency_key"]
+    other = cli.run("decide", waiting["task_id"], "--run", "--key", "0" * 64)
+    assert other.exit_code == 2
+    assert f"another call waits by now: send in step 1, key {key}" in other.stderr
+    assert cli.run("decide", waiting["task_id"], "--run", "--item", "0").exit_code == 2
+    cli.ok("decide", waiting["task_id"], "--run", "--key", key)

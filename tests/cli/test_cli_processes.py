@@ -185,7 +185,7 @@ def test_an_interruption_at_any_moment_tears_nothing(cli: CommandLine, milliseco
 
 
 def test_a_killed_run_waits_where_nobody_knows(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEASE_SECONDS", "1")
+    monkeypatch.setenv("LEASE_SECONDS", "600")  # that its process is dead is seen without it
     Path("tools/fatal.py").write_text(FATAL)
     plan = cli.plan(call("fatal", "final_answer"))
     assert cli.process("execute", "--goal", "g", "--plan", plan).returncode == 9
@@ -195,6 +195,36 @@ def test_a_killed_run_waits_where_nobody_knows(cli: CommandLine, monkeypatch: py
     assert "the process ended while the call was under way" in result.stderr
     cli.ok("decide", task, "--skip", '"it worked"')
     assert cli.ok("resume", task) == "it worked\n"
+
+
+def test_a_run_is_paused_and_cancelled_from_another_terminal(cli: CommandLine) -> None:
+    plan = cli.plan(call("gate", "a"), call("note", "b", text="${a}"), call("gate", "final_answer"))
+    process = cli.start("execute", "--goal", "g", "--plan", plan)
+    task = wait_for_step(process, b"task").decode().split()[1]
+    wait_until(lambda: cli.json("tasks")[0]["status"] == "running")
+    pausing = cli.start("pause", task)
+    wait_for_step(process, b"pausing when the step under way is done, as tester asked")
+    again = cli.run("pause", task, "--json")
+    assert (again.exit_code, json.loads(again.stdout)["error"]["type"]) == (2, "Conflict")
+    Path("open").touch()
+    out, err = pausing.communicate(timeout=WAIT_SECONDS)
+    assert pausing.returncode == 0
+    assert b"asked tester@" in err
+    assert "✓ paused" in out.decode()
+    assert process.communicate(timeout=WAIT_SECONDS)[0] == b""
+    assert process.returncode == 130
+
+    Path("open").unlink()
+    process = cli.start("resume", task)
+    wait_until(lambda: cli.json("tasks")[0]["status"] == "running")
+    assert cli.json("cancel", task)["status"] == "cancelled"
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert (process.returncode, out) == (5, b"")
+    assert b": cancelled by tester" in err
+    assert b"stackvm fork" in err
+    assert cli.run("cancel", task).exit_code == 2
+    assert cli.run("resume", task).exit_code == 5
+    assert cli.json("replay", task)["identical"]
 
 
 def test_two_processes_perform_each_step_once(cli: CommandLine) -> None:

@@ -15,7 +15,7 @@ from app.db.base import Leases
 from app.db.leases import SqlLeases
 from app.db.memory import MemoryLeases
 from app.db.session import open_database
-from app.errors import BranchMoved, LeaseHeld
+from app.errors import BranchMoved, Conflict, LeaseHeld
 
 
 @pytest.fixture(params=["memory", *KINDS])
@@ -157,3 +157,43 @@ def _take_turns(url: str, number: int, log: Path) -> list[int]:
         leases.release("task", "main", fence)
     database.close()
     return fences
+
+
+def test_the_lease_of_a_dead_owner_can_be_taken_at_once(leases: Leases) -> None:
+    first = leases.acquire("task", "main", "me", 30)
+    with pytest.raises(LeaseHeld):
+        leases.acquire("task", "main", "you", 30, dead="somebody else")
+    assert leases.acquire("task", "main", "you", 30, dead="me") > first
+    with pytest.raises(BranchMoved):
+        leases.renew("task", "main", first, 30)
+
+
+def test_who_holds_it_hears_what_it_is_asked_once(leases: Leases) -> None:
+    assert not leases.ask("task", "main", "pause", "ann")
+    fence = leases.acquire("task", "main", "me", 30)
+    assert leases.asked("task", "main", fence) is None
+    assert leases.ask("task", "main", "pause", "ann")
+    assert leases.asked("task", "main", fence) == ("pause", "ann")
+    with pytest.raises(Conflict, match="ann asked it to pause already"):
+        leases.ask("task", "main", "pause", "bob")
+    assert leases.ask("task", "main", "cancel", "bob")
+    for request in ("pause", "cancel"):
+        with pytest.raises(Conflict, match="bob asked it to cancel already"):
+            leases.ask("task", "main", request, "ann")  # type: ignore[arg-type]
+    assert leases.asked("task", "main", fence) == ("cancel", "bob")
+
+
+def test_what_was_asked_ends_with_the_lease(leases: Leases) -> None:
+    fence = leases.acquire("task", "main", "me", 30)
+    leases.ask("task", "main", "pause", "ann")
+    leases.release("task", "main", fence)
+    assert not leases.ask("task", "main", "pause", "ann")
+    with pytest.raises(BranchMoved):
+        leases.asked("task", "main", fence)
+    assert leases.asked("task", "main", leases.acquire("task", "main", "me", 30)) is None
+
+
+def test_nobody_is_asked_whose_lease_ran_out(leases: Leases) -> None:
+    leases.acquire("task", "main", "me", 0.01)
+    time.sleep(0.05)
+    assert not leases.ask("task", "main", "cancel", "ann")

@@ -10,10 +10,11 @@ import pytest
 from databases import KINDS, shared_database
 
 from app.db.base import NO_ITEM, Attempt, FinishedEffect, Ledger
+from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.memory import MemoryLedger
 from app.db.session import open_database
-from app.errors import Conflict
+from app.errors import BranchMoved, Conflict
 
 KEY, OTHER_KEY = "a" * 64, "b" * 64
 
@@ -195,3 +196,21 @@ def test_what_was_begun_is_there_for_another_process(kind: str, tmp_path: Path) 
     assert SqlLedger(second, "task").attempts(KEY) == [attempt()]
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_the_lease_no_attempt_is_begun(kind: str, tmp_path: Path) -> None:
+    database = open_database(shared_database(kind, tmp_path))
+    leases, plain = SqlLeases(database), SqlLedger(database, "task")
+    first = leases.acquire("task", "main", "me", 30)
+    mine = plain.fenced("main", first)
+    mine.begin(attempt())
+    second = leases.acquire("task", "main", "you", 30, dead="me")
+    with pytest.raises(BranchMoved, match="another worker"):
+        mine.begin(attempt(OTHER_KEY))
+    plain.fenced("main", second).begin(attempt(OTHER_KEY))
+    leases.release("task", "main", second)
+    with pytest.raises(BranchMoved):
+        plain.fenced("main", second).begin(attempt(number=2))
+    assert [each.number for each in plain.branch_attempts("main")] == [1, 1]
+    database.close()
