@@ -58,7 +58,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="stackvm-chaos-"))
     try:
         for part in _parts(options, campaign, folder):
-            if part.name in options.only.split(","):
+            if part.name in options.only.split(",") and not (figures.violations and options.first):
                 _do(part, options, figures)
     finally:
         if not (figures.violations or options.keep):
@@ -82,6 +82,7 @@ def _options() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="default: a processor each")
     add("--lease-seconds", type=float, default=30.0, metavar="S", help="of runs that are killed")
     add("--sabotage", choices=sorted(SABOTAGES), help="break the product first, see below")
+    add("--first", action="store_true", help="stop at the first violation")
     add("--keep", action="store_true", help="keep the folders of all scenarios")
     add("--json", action="store_true", help="one JSON document on stdout and nothing else")
     return options
@@ -160,6 +161,8 @@ def _do(part: Part, options: argparse.Namespace, figures: Figures) -> None:
             figures.add(part.name, result)
         else:
             figures.add_compared(part.name, result)
+        if figures.violations and options.first:
+            return
         if monotonic() - told > _SECONDS_BETWEEN_LINES:
             told = monotonic()
             _tell(part, figures, told - began)

@@ -92,6 +92,7 @@ class Child:
         self._out, self._err = folder / f"{stem}.out", folder / f"{stem}.err"
         self.pid = _fork(lambda: self._live(arguments, environment, arm, counts, sabotage))
         self._handle = os.pidfd_open(self.pid)
+        self._is_over = False
 
     def wait(self, seconds: float) -> bool:
         """Whether it ended within that time."""
@@ -120,10 +121,17 @@ class Child:
         if stuck:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
+        self._is_over = True
         os.close(self._handle)
         code = 255 if stuck else os.waitstatus_to_exitcode(status)
         err = self._err.read_text() + ("stuck" if stuck else "")
         return Ended(code, monotonic() - self.started, self._out.read_text(), err)
+
+    def make_sure(self) -> None:
+        """Leave no process behind, whatever went wrong here."""
+        if not self._is_over:
+            os.kill(self.pid, signal.SIGKILL)
+            self.end()
 
     def _live(
         self,

@@ -75,9 +75,10 @@ class _Stall(Lives):
             self._look()
             second = self._second() if self._sight is not None else None
             self._look()
-        finally:
             first.go_on()
-        stale = first.end()
+            stale = first.end()
+        finally:
+            first.make_sure()
         self._check_stale(stale, second)
         if second is None:
             super().go_on(self._after(stale, command))

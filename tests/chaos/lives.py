@@ -103,6 +103,7 @@ class Lives:
                 around.enter_context(self.scene.read_meanwhile())
             self._began = monotonic()
             child = self.scene.start(command, arm=kill.arm if kill is not None else None, counts=self._counts)
+            around.callback(child.make_sure)
             if kill is not None and kill.after is not None and not child.wait(kill.after):
                 child.kill()
             ended = child.end()

@@ -93,6 +93,7 @@ def _start(work: Work, units: int, others_end: int) -> tuple[int, int]:
 
 
 def _leave(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is open is closed in peace
     raise SystemExit(128 + number)
 
 

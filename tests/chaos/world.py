@@ -92,6 +92,6 @@ def number(*values: Any) -> int:
 def seconds_of(tool: str, arguments: Mapping[str, Any]) -> float:
     """How long a call takes, always the same: 0 to 15 ms; a few that look something up, so long that what arrives
     beside them would be old if it were lost."""
-    if tool in ("look", "alook") and number("slow", tool, arguments) % 12 == 0:
-        return 0.3
+    if tool in ("look", "alook") and number("slow", tool, arguments) % 24 == 0:
+        return 0.2
     return number("seconds", tool, arguments) % 16 / 1_000
