@@ -90,6 +90,7 @@ def _run_held(
     with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
         repository.store.raise_fence(HEADS + branch, heartbeat.fence)
         reached("lease.fenced")
+        heartbeat.confirm()
         revised = find_unfinished(workplace, task, branch, repository)
         if revised is not None:
             report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
