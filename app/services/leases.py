@@ -97,7 +97,7 @@ class Heartbeat:
         self._leases.renew(self._task_id, self._branch, self.fence, self._seconds)
 
     def raise_if_lost(self) -> None:
-        """Raise ``BranchMoved`` where the heart has noticed: it stops the run by an interrupt, whenever that comes."""
+        """Raise ``BranchMoved`` where that was noticed: the interrupt that follows may come at any moment."""
         if self._lost is not None:
             raise self._lost from None
 

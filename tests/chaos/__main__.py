@@ -1,9 +1,9 @@
 """``python -m chaos`` (with ``tests`` on the path): kill, stall, compare; exit 1 where a promise is broken.
 
-    make chaos                                       the full sizes
-    make chaos KILLS=100 POINTS=50 PLANS=200         smaller
-    python -m chaos --only random --unit 17          one group of kills again, with its seed
-    python -m chaos --sabotage forget-attempts       what the runner says of a broken product
+make chaos                                       the full sizes
+make chaos KILLS=100 POINTS=50 PLANS=200         smaller
+python -m chaos --only random --unit 17          one group of kills again, with its seed
+python -m chaos --sabotage forget-attempts       what the runner says of a broken product
 """
 
 from __future__ import annotations
@@ -71,11 +71,22 @@ def _options() -> argparse.ArgumentParser:
                                       formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add = options.add_argument
     add("--kills", type=int, default=1_000, metavar="N", help="kills at random moments")
-    add("--points", type=int, metavar="N", help="kills at crash points; default: at each, in every combination")
+    add(
+        "--points",
+        type=int,
+        metavar="N",
+        help="kills at crash points; default: at each, in every combination",
+    )
     add("--fences", type=int, default=100, metavar="N", help="workers stalled past their lease")
     add("--plans", type=int, default=10_000, metavar="N", help="plans run in memory, on git and on SQLite")
     add("--server-plans", type=int, default=500, metavar="N", help="plans run on MariaDB and PostgreSQL, too")
-    add("--seed", type=int, default=1, metavar="N", help="what everything follows from but the machine's own pace")
+    add(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="what everything follows from but the machine's own pace",
+    )
     add("--stores", default=",".join(STORES), help="default: %(default)s")
     add("--only", default=",".join(PARTS), metavar="PARTS", help="default: %(default)s")
     add("--unit", type=int, metavar="N", help="only this unit of the part; a violation names its own")
@@ -176,7 +187,11 @@ def _tell(part: Part, figures: Figures, seconds: float) -> None:
         "fences": f"{figures.stalled:,} stalls",
     }
     done = counts.get(part.name, f"{figures.compared.plans:,} plans")
-    print(f"{part.name}: {done} in {seconds:.0f} s, violations: {len(figures.violations)}", file=sys.stderr, flush=True)
+    print(
+        f"{part.name}: {done} in {seconds:.0f} s, violations: {len(figures.violations)}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _report(figures: Figures, options: argparse.Namespace, seconds: float) -> int:
@@ -192,7 +207,7 @@ def _report(figures: Figures, options: argparse.Namespace, seconds: float) -> in
         sizes = f"--kills {options.kills} --stores {options.stores}"
         if options.points is not None:
             sizes += f" --points {options.points}"
-        print(f"again: PYTHONPATH=tests:tests/vm python -m chaos --seed {options.seed} {sizes} --only {part}"
+        print(f"again: PYTHONPATH=.:tests:tests/vm python -m chaos --seed {options.seed} {sizes} --only {part}"
               f" --unit {unit}{sabotage}", file=sys.stderr)  # fmt: skip
     return 1 if figures.violations else 0
 

@@ -144,7 +144,7 @@ class Child:
         _settle(self.folder, environment)
         for path, stream in ((self._out, 1), (self._err, 2)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115, PTH123
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         random.seed()
         _tell_of_models()
         if arm is not None:

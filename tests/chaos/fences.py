@@ -1,4 +1,4 @@
-"""Two workers forced onto one branch: the first stops at a point until its lease is over and the second has gone on."""
+"""Two workers forced onto one branch: the first stops until its lease is over and the second has gone on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,14 @@ STALLS: Final = (
 _STALE: Final = ("BranchMoved", "Conflict", "LeaseHeld")
 """Errors by which a worker says that the branch is another's."""
 
-_IDLE: Final = ("lease.taken", "lease.fenced", "run.over", "flush.done", "flush.written", "revision.committed")
+_IDLE: Final = (
+    "lease.taken",
+    "lease.fenced",
+    "run.over",
+    "flush.done",
+    "flush.written",
+    "revision.committed",
+)
 """Points at which the first may have nothing (more) to commit: what it then says is right, if its head stands."""
 
 
@@ -44,9 +51,13 @@ def stalls(campaign: Campaign, ground: Ground, index: int) -> Iterator[Story]:
     chance = random.Random(f"{campaign.seed} fence {index}")
     point = STALLS[index % len(STALLS)]
     for _ in range(6):
-        kinds = ["planned"] if point in ("plan.written", "revision.committed") else ["given", "given", "revised"]
+        kinds = (
+            ["planned"] if point in ("plan.written", "revision.committed") else ["given", "given", "revised"]
+        )
         setting = campaign.setting(chance, index, kind=chance.choice(kinds), lease_seconds=LEASE_SECONDS)
-        if point == "flush.written":  # in a database it lies amid a transaction, which others have to wait for
+        if (
+            point == "flush.written"
+        ):  # in a database it lies amid a transaction, which others have to wait for
             setting = replace(setting, store="git")
         nth = 1 if point in ("lease.taken", "plan.written") else chance.randrange(1, 7)
         story = _Stall(Scene(ground, setting), f"fence-{index}", Arm(point, nth, signal.SIGSTOP)).live()

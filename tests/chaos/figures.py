@@ -68,7 +68,9 @@ class Figures:
             "reads_asked_again_beyond_the_window": sum(ms > WINDOW_SECONDS * 1000 for ms in self.reasked_ms),
             "plans_compared": self.compared.plans,
             "histories_compared": self.compared.histories,
-            "violations": [{"part": part, "unit": unit, "what": text} for part, unit, text in self.violations],
+            "violations": [
+                {"part": part, "unit": unit, "what": text} for part, unit, text in self.violations
+            ],
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -76,11 +78,16 @@ class Figures:
         if self.scenarios:
             yield "scenarios, processes", f"{self.scenarios:,}, {self.processes:,}"
             yield "kill -9 at random moments", f"{self.struck['random']:,}"
-            points = {kind: n for kind, n in self.struck.items() if kind != "random" and "stalled" not in kind}
+            points = {
+                kind: n for kind, n in self.struck.items() if kind != "random" and "stalled" not in kind
+            }
             yield f"kill -9 at {len(points)} crash points", f"{sum(points.values()):,}"
             yield "workers stalled past their lease", f"{self.stalled:,}"
             yield "ended with the right answer", f"{self.answered:,} of {self.scenarios:,}"
-            yield "decisions that somebody took", ", ".join(f"{n:,} {c}" for c, n in self.decisions.items()) or "0"
+            yield (
+                "decisions that somebody took",
+                ", ".join(f"{n:,} {c}" for c, n in self.decisions.items()) or "0",
+            )
             yield "commits that readers saw", f"{self.commits_seen:,}"
             late = sum(ms > WINDOW_SECONDS * 1000 for ms in self.reasked_ms)
             oldest = max(self.reasked_ms, default=0.0)

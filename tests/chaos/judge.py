@@ -136,7 +136,9 @@ def _shown(place: Any) -> str:
     return f"{place.branch} step {place.step} visit {place.visit}{item}"
 
 
-def right_choice(lines: Sequence[Line], waiting: dict[str, Any], branch: str) -> tuple[str, list[str], Place | None]:
+def right_choice(
+    lines: Sequence[Line], waiting: dict[str, Any], branch: str
+) -> tuple[str, list[str], Place | None]:
     """What somebody decides who looked outside: the choice, its options, and the place it is about."""
     here = [
         line

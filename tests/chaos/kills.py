@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.crash_points import POINTS
 from chaos.child import Arm
 from chaos.lives import Kill, Lives, Story
 from chaos.scene import KINDS, WIDTHS, Ground, Scene, Setting
-from app.crash_points import POINTS
 
 PASSINGS: Final = (1, 2, 5)
 

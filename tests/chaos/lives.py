@@ -189,7 +189,9 @@ class Lives:
         if self._sight is None:
             raise RuntimeError("there is no task")
         if self._sight.status != "completed":
-            self.story.violations.append(f"the run has ended, and its task says that it is {self._sight.status}")
+            self.story.violations.append(
+                f"the run has ended, and its task says that it is {self._sight.status}"
+            )
         for branch in self._sight.heads:
             self._replay(self._sight.task_id, branch)
         findings: Findings = judge_world(self.scene.world(), self.scene.plan, self._stale)

@@ -79,7 +79,9 @@ SABOTAGES: Final = MappingProxyType(
         "forget-attempts": Sabotage("attempts are not kept", _forget_attempts),
         "forget-answers": Sabotage("answers that can't be committed yet are not kept", _forget_answers),
         "new-keys": Sabotage("every process has idempotency keys of its own", _new_keys),
-        "ignore-fences": Sabotage("branches move whatever they stand at, leases are not looked at", _ignore_fences),
+        "ignore-fences": Sabotage(
+            "branches move whatever they stand at, leases are not looked at", _ignore_fences
+        ),
         "wrong-values": Sabotage("kept answers come back as others", _wrong_values),
     }
 )

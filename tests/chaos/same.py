@@ -1,4 +1,4 @@
-"""The same history everywhere: random plans on every store give the same ids, and replay to them with nothing called."""
+"""The same history everywhere: random plans give the same ids on every store, and replay with nothing called."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def _compare(seed: int, places: Sequence[_Place]) -> Compared:
     for place in places:
         ids = _history(seed, place.store(seed), place.kind, found)
         if ids != expected:
-            first = next((n for n, pair in enumerate(zip(ids, expected, strict=False)) if len(set(pair)) > 1), None)
+            first = next(
+                (n for n, pair in enumerate(zip(ids, expected, strict=False)) if len(set(pair)) > 1), None
+            )
             found.violations.append(f"plan {seed}: {place.kind} differs from memory at commit {first}")
     return found
 

@@ -118,7 +118,9 @@ class Scene:
     def execute(self) -> list[str]:
         """The command that begins."""
         kind = self.setting.kind
-        given = [] if kind == "planned" else ["--plan", "plan.json", *(["--revise"] if kind == "revised" else [])]
+        given = (
+            [] if kind == "planned" else ["--plan", "plan.json", *(["--revise"] if kind == "revised" else [])]
+        )
         return ["execute", "--goal", self.goal, *given, *self._how]
 
     def resume(self, task_id: str, branch: str | None = None) -> list[str]:

@@ -42,7 +42,11 @@ def die() -> None:
 
 
 def submit(place: Workplace) -> TaskRow:
-    steps = [call(1, "ask", "who"), call(2, "send", "sent", {"to": "${who}"}), assign(3, final_answer="${sent}")]
+    steps = [
+        call(1, "ask", "who"),
+        call(2, "send", "sent", {"to": "${who}"}),
+        assign(3, final_answer="${sent}"),
+    ]
     return submit_task(place, NewTask("test", json.dumps(steps)))
 
 

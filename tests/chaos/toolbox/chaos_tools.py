@@ -10,7 +10,18 @@ import asyncio
 import time
 from typing import Any
 
-from chaos.world import BEGUN, DONE, RAISED, REFUSED, Place, begun_before, note, number, read_world, seconds_of
+from chaos.world import (
+    BEGUN,
+    DONE,
+    RAISED,
+    REFUSED,
+    Place,
+    begun_before,
+    note,
+    number,
+    read_world,
+    seconds_of,
+)
 
 from . import NotPerformed, ToolContext, tool
 
@@ -29,7 +40,9 @@ class Call:
             "arguments": arguments,
             "durable": effect in ("write", "irreversible"),
         }
-        self.earlier = begun_before(read_world(), place) if name.startswith(("shaky", "shy", "stubborn")) else 0
+        self.earlier = (
+            begun_before(read_world(), place) if name.startswith(("shaky", "shy", "stubborn")) else 0
+        )
         note(BEGUN, **self.fields)
         self.seconds = seconds_of(name, arguments)
 
