@@ -51,7 +51,7 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     Raises ``ConfigurationError`` for wrong settings and for a database that is not migrated.
     """
     settings = settings or load_settings()
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_patience)
     presence = open_presence(settings)
     try:
         if check_schema:
@@ -115,6 +115,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         presence=presence,
         person=settings.person,
         golden_folder=settings.golden_dir,
+        lock_folder=settings.var_dir / "locks",
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,

@@ -29,6 +29,11 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "run.over": "a run is over and flushed, the task's row does not say so yet",
         "revision.committed": "a revision is durable on its branch, the task's row does not know the branch",
         "decision.committed": "a decision is durable, the task's row does not say so yet",
+        "export.written": "an export is complete and durable, and does not have its name yet",
+        "import.begun": "an imported task has a history without anything in it",
+        "import.written": "an imported history's objects are durable, no ref points to them",
+        "import.stored": "an imported history is durable, marked as not complete, its task's row is not there yet",
+        "import.created": "an imported task is there, its history is still marked",
         "stop.committed": "a cancellation is durable, the task's row does not say so yet",
     }
 )

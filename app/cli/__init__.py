@@ -68,6 +68,10 @@ _STACKVM: Final[Sections] = {
         "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
     },
+    "Keep": {
+        "export": Entry("app.cli.carry:export", "Write a task to one file, to be imported elsewhere."),
+        "import": Entry("app.cli.carry:import_", "Take in a task that `export` wrote, under its own id."),
+    },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),

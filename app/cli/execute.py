@@ -9,6 +9,7 @@ from app.cli.errors import finding_lines
 from app.cli.groups import Command
 from app.cli.options import (
     goal_option,
+    history_option,
     json_option,
     max_steps_option,
     namespace_option,
@@ -42,11 +43,7 @@ from app.vm.interrupts import Interrupts
 )
 @namespace_option
 @response_format_option
-@click.option(
-    "--history",
-    type=click.Choice(["sql", "git"]),
-    help="Keep the history in the database or in a git repository on disk; default: HISTORY_BACKEND.",
-)
+@history_option
 @click.option(
     "--revise",
     is_flag=True,

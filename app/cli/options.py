@@ -35,6 +35,11 @@ namespace_option = click.option(
     help="The namespace whose tools may be called; default: all tools.",
 )
 goal_option = click.option("--goal", required=True, metavar="TEXT", help="What you want, in your own words.")
+history_option = click.option(
+    "--history",
+    type=click.Choice(["sql", "git"]),
+    help="Keep the history in the database or in a git repository on disk; default: HISTORY_BACKEND.",
+)
 limit_type = click.IntRange(min=1, max=1_000_000_000)
 max_steps_option = click.option(
     "--max-steps", type=click.IntRange(min=1), metavar="N", help="How many steps the run may execute."

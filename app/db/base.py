@@ -169,11 +169,24 @@ class BranchRow:
     source_head: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TaskRows:
+    """All that the database knows of a task beside its history. ``effects`` are by branch; leases are nobody's."""
+
+    task: TaskRow
+    branches: Sequence[BranchRow]
+    attempts: Sequence[Attempt]
+    effects: Mapping[str, Sequence[FinishedEffect]]
+
+
 class TaskTable(Protocol):
     """Tasks and their branches."""
 
     def create(self, row: TaskRow) -> None:
         """Add a task and its current branch. Raises ``Conflict`` where the id is taken."""
+
+    def restore(self, rows: TaskRows) -> None:
+        """Add a task with all that is known of it, in one transaction. Raises ``Conflict`` where the id is taken."""
 
     def get(self, task_id: str) -> TaskRow:
         """The task with exactly that id. Raises ``NotFound``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, dele
 
 from app.db.base import Attempt, AttemptState, FinishedEffect
 from app.db.models import attempts, effects, leases
-from app.db.session import Database, retry_lost
+from app.db.session import Database
 from app.db.texts import storable_or_none
 from app.db.upsert import insert_ignoring, insert_replacing
 from app.errors import BranchMoved, Conflict
@@ -32,10 +33,21 @@ class SqlLedger:
 
     def begin(self, attempt: Attempt) -> None:
         """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
-        values = {"task_id": self._task_id, **attempt._asdict()}
+        # Drawn anew each time, as another worker may begin an attempt that is equal in all else.
+        mine = secrets.token_hex(8)
+        values = {"task_id": self._task_id, **attempt._asdict(), "begun_by": mine}
         values["error"] = storable_or_none(attempt.error)
         row = tuple(values[name] for name in _ATTEMPT_TABLE)
-        if self._write(self._begin_sql, [row], self._check_lease) == 0:
+
+        def work(cursor: Any, in_doubt: bool) -> bool:
+            self._check_lease(cursor)
+            cursor.execute(self._begin_sql, row)
+            if cursor.rowcount == 0 and in_doubt:
+                cursor.execute(self._begun_by_sql, (self._task_id, attempt.key, attempt.number))
+                return bool(cursor.fetchone() == (mine,))
+            return bool(cursor.rowcount)
+
+        if not self._database.transact_cursor(work):
             raise Conflict(
                 f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
                 hint="another worker runs the branch",
@@ -46,10 +58,8 @@ class SqlLedger:
         self._change(update(attempts).where(*one).values(state=state, error=storable_or_none(error)))
 
     def attempts(self, key: str) -> list[Attempt]:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._attempts_sql, (self._task_id, key))
-            found = [Attempt(*row) for row in cursor.fetchall()]
-        return sorted(found, key=lambda attempt: attempt.number)
+        rows = self._rows(self._attempts_sql, (self._task_id, key))
+        return sorted((Attempt(*row) for row in rows), key=lambda attempt: attempt.number)
 
     def branch_attempts(self, branch: str) -> list[Attempt]:
         return self._attempts(_select_attempts(self._task_id, attempts.c.branch == branch))
@@ -59,20 +69,20 @@ class SqlLedger:
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
         asking = select(effects.c.item, effects.c.inputs_hash, effects.c.outcome)
-        with self._database.read() as connection:
-            rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
+        asking = asking.where(*self._visit(branch, seq_no, visit))
+        rows = self._database.ask(lambda connection: connection.execute(asking).all())
         return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
 
     def branch_effects(self, branch: str) -> list[FinishedEffect]:
         asking = select(*(effects.c[name] for name in FinishedEffect._fields))
         asking = asking.where(effects.c.task_id == self._task_id, effects.c.branch == branch)
-        with self._database.read() as connection:
-            return [FinishedEffect(*row) for row in connection.execute(asking)]
+        return self._database.ask(
+            lambda connection: [FinishedEffect(*row) for row in connection.execute(asking)]
+        )
 
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._places_sql, (self._task_id, branch))
-            return {(int(seq_no), int(visit)) for seq_no, visit in cursor.fetchall()}
+        rows = self._rows(self._places_sql, (self._task_id, branch))
+        return {(int(seq_no), int(visit)) for seq_no, visit in rows}
 
     def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
         # In one order everywhere, so that no two transactions wait for each other.
@@ -93,12 +103,25 @@ class SqlLedger:
         )
 
     def _attempts(self, asking: Select[Any]) -> list[Attempt]:
-        with self._database.read() as connection:
-            return [Attempt(*row) for row in connection.execute(asking)]
+        return self._database.ask(lambda connection: [Attempt(*row) for row in connection.execute(asking)])
+
+    def _rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        def work(cursor: Any) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(sql, values)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+        return self._database.ask_cursor(work)
 
     @cached_property
     def _begin_sql(self) -> str:
         return self._database.prepare(insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE)
+
+    @cached_property
+    def _begun_by_sql(self) -> str:
+        names = ("task_id", "key", "number")
+        one = (attempts.c[name] == bindparam(name) for name in names)
+        return self._database.prepare(select(attempts.c.begun_by).where(*one), *names)
 
     @cached_property
     def _lease_sql(self) -> str:
@@ -136,26 +159,18 @@ class SqlLedger:
             if cursor.fetchone() is None:
                 raise BranchMoved(branch, "another worker holds its lease now")
 
-    def _write(
-        self,
-        sql: str,
-        rows: Sequence[tuple[Any, ...]],
-        before: Callable[[Any], None] = lambda cursor: None,
-    ) -> int:
-        """The hot path, once a call: one transaction, durable on return. Gives how many rows were written."""
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The hot path, once a call: one transaction, durable on return; to be used where repeating does no harm."""
         if not rows:
-            return 0
+            return
 
-        def once() -> int:
-            with self._database.write_cursor() as cursor:
-                before(cursor)
-                if len(rows) == 1:
-                    cursor.execute(sql, rows[0])
-                else:
-                    cursor.executemany(sql, rows)
-                return int(cursor.rowcount)
+        def work(cursor: Any, _: bool) -> None:
+            if len(rows) == 1:
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, rows)
 
-        return retry_lost(once)
+        self._database.transact_cursor(work)
 
     def _change(self, statement: Any) -> None:
         self._database.transact(lambda connection: connection.execute(statement))

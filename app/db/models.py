@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0004"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
@@ -130,6 +130,8 @@ attempts = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("error", LongText),
+    # Drawn by who began it, to know the row again where the answer to COMMIT was lost.
+    Column("begun_by", String(16)),
     **_CLUSTERED,
 )
 

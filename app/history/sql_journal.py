@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, Final
 
 from app.crash_points import reached
-from app.db.session import Database, retry_lost
+from app.db.session import Database
 from app.history.base import RawObject
 from app.history.segments import journal_row, make_segments, read_journal_row
 from app.history.sql_statements import StoreStatements
@@ -63,23 +63,24 @@ class SqlJournal:
 
     def refresh(self) -> None:
         """See the rows that others added, forget those that were folded."""
-        with self._lock, self._database.read_cursor() as cursor:
-            present = self._ids(cursor)
-            for number in self._rows.keys() - present:
-                self._forget(number)
-            for number in present - self._rows.keys():
-                cursor.execute(self._sql.journal_row, (self._repository, number))
-                row = cursor.fetchone()
-                if row is not None:  # else folded since
-                    self._remember(number, read_journal_row(row[0]))
+        with self._lock:
+            self._database.ask_cursor(self._refresh)
+
+    def _refresh(self, cursor: Any) -> None:
+        present = self._ids(cursor)
+        for number in self._rows.keys() - present:
+            self._forget(number)
+        for number in present - self._rows.keys():
+            cursor.execute(self._sql.journal_row, (self._repository, number))
+            row = cursor.fetchone()
+            if row is not None:  # else folded since
+                self._remember(number, read_journal_row(row[0]))
 
     def fold(self) -> None:
         """Move all rows into segments, in one transaction; where there are none, nothing is locked."""
         with self._lock:
-            with self._database.read_cursor() as cursor:
-                present = self._ids(cursor)
-            if present:
-                retry_lost(self._fold)
+            if self._database.ask_cursor(self._ids):
+                self._database.transact_cursor(self._fold)
             # Also those that another process folded.
             for number in list(self._rows):
                 self._forget(number)
@@ -89,15 +90,14 @@ class SqlJournal:
         cursor.execute(self._sql.journal_ids, (self._repository,))
         return {row[0] for row in cursor.fetchall()}
 
-    def _fold(self) -> None:
-        with self._database.write_cursor() as cursor:
-            cursor.execute(self._sql.journal_rows_locked, (self._repository,))
-            rows = cursor.fetchall()
-            found = {item.oid: item for row in rows for item in self._objects_of(*row)}
-            add_segments(cursor, self._sql, self._repository, found.values())
-            reached("fold.written")
-            gone = [(self._repository, number) for number, _ in rows]
-            cursor.executemany(self._sql.drop_from_journal, gone)
+    def _fold(self, cursor: Any, _: bool) -> None:
+        cursor.execute(self._sql.journal_rows_locked, (self._repository,))
+        rows = cursor.fetchall()
+        found = {item.oid: item for row in rows for item in self._objects_of(*row)}
+        add_segments(cursor, self._sql, self._repository, found.values())
+        reached("fold.written")
+        gone = [(self._repository, number) for number, _ in rows]
+        cursor.executemany(self._sql.drop_from_journal, gone)
 
     def _objects_of(self, number: int, row: bytes) -> list[RawObject]:
         """What a row holds: from the mirror, where it has all of it; reading it takes a hash an object."""

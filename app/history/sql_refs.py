@@ -29,6 +29,19 @@ def move_refs(cursor: Any, sql: StoreStatements, repository: int, moves: Sequenc
             cursor.execute(sql.add_ref, (repository, name, target, 0))
 
 
+def have_moved(cursor: Any, sql: StoreStatements, repository: int, moves: Sequence[RefMove]) -> bool:
+    """Whether ``moves``, of a transaction that is in doubt, are done: every ref stands where it was to go, and under
+    the fence that was named. A commit's id says all of its history, so nobody else can have led a ref there who
+    wanted anything else."""
+    for move in moves:
+        cursor.execute(sql.ref, (repository, move.ref))
+        row = cursor.fetchone()
+        target, fence = (None, 0) if row is None else row
+        if target != move.new or move.fence not in (None, fence):
+            return False
+    return bool(moves)
+
+
 def raise_fence(cursor: Any, sql: StoreStatements, repository: int, ref: str, fence: int) -> None:
     """Store ``fence`` unless a higher one is there: ``BranchMoved``."""
     cursor.execute(sql.raise_fence, (fence, repository, ref, fence))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.crash_points import reached
-from app.db.models import TASK_ID_LENGTH, repositories
+from app.db.models import TASK_ID_LENGTH, journal, refs, repositories, segments
 from app.db.removal import remove_history
-from app.db.session import Database, retry_lost
+from app.db.session import Database
 from app.db.upsert import insert_ignoring
 from app.errors import Conflict, DamagedHistory, InvalidValue, NotFound
 from app.history.base import Kind, RawObject, RefMove, object_id
 from app.history.segments import SegmentCache, open_segment
 from app.history.sql_journal import SqlJournal, add_segments
-from app.history.sql_refs import move_refs, raise_fence
+from app.history.sql_refs import have_moved, move_refs, raise_fence
 from app.history.sql_statements import StoreStatements
 
 SMALL_OBJECTS: Final = 256
@@ -56,24 +56,29 @@ class SqlStore:
                 # Before our own transaction: what fails here has moved no ref.
                 self._journal.fold()
             items = list(fresh.values())
-            number = retry_lost(lambda: self._write(items, moves))
+            number = self._database.transact_cursor(
+                lambda cursor, in_doubt: self._write(cursor, in_doubt, items, moves)
+            )
             if number is not None:
                 self._journal.remember(number, items)
             if len(known) > _MAX_KNOWN:
                 known.clear()
             known.update(fresh)
 
-    def _write(self, items: list[RawObject], moves: Sequence[RefMove]) -> int | None:
-        """One transaction. Gives the number of the journal row, where one was written."""
+    def _write(
+        self, cursor: Any, in_doubt: bool, items: list[RawObject], moves: Sequence[RefMove]
+    ) -> int | None:
+        """Within a transaction. Gives the number of the journal row, where one was written."""
+        if in_doubt and have_moved(cursor, self._sql, self._repository, moves):
+            return None
         number = None
-        with self._database.write_cursor() as cursor:
-            if items and _is_small(items):
-                number = self._journal.append(cursor, items)
-            elif items:
-                add_segments(cursor, self._sql, self._repository, items)
-            reached("flush.written")
-            if moves:
-                move_refs(cursor, self._sql, self._repository, moves)
+        if items and _is_small(items):
+            number = self._journal.append(cursor, items)
+        elif items:
+            add_segments(cursor, self._sql, self._repository, items)
+        reached("flush.written")
+        if moves:
+            move_refs(cursor, self._sql, self._repository, moves)
         return number
 
     def read(self, oid: bytes) -> RawObject:
@@ -102,10 +107,8 @@ class SqlStore:
                 bytes([nibble << 4]).ljust(20, b"\x00"),
                 bytes([nibble << 4 | 15]).ljust(20, b"\xff"),
             )
-            with self._database.read_cursor() as cursor:
-                cursor.execute(self._sql.ids_between, (self._repository, first, last))
-                found = [row[0] for row in cursor.fetchall()]
-            yield from (oid for oid in found if oid not in in_journal)
+            found = self._rows(self._sql.ids_between, first, last)
+            yield from (row[0] for row in found if row[0] not in in_journal)
 
     def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
         prefix = prefix.lower()
@@ -116,36 +119,27 @@ class SqlStore:
         found = {
             item.oid for item in self._journal.all() if item.kind == Kind.COMMIT and first <= item.oid <= last
         }
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._sql.ids_of_kind_between, (self._repository, first, last, int(Kind.COMMIT)))
-            found.update(row[0] for row in cursor.fetchmany(limit))
+        rows = self._rows(self._sql.ids_of_kind_between, first, last, int(Kind.COMMIT), at_most=limit)
+        found.update(row[0] for row in rows)
         return sorted(found)[:limit]
 
     def refs(self) -> dict[str, bytes]:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._sql.all_refs, (self._repository,))
-            return {name: target for name, target, _ in cursor.fetchall() if target is not None}
+        rows = self._rows(self._sql.all_refs)
+        return {name: target for name, target, _ in rows if target is not None}
 
     def ref(self, name: str) -> bytes | None:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._sql.ref, (self._repository, name))
-            row = cursor.fetchone()
-        return None if row is None else row[0]
+        rows = self._rows(self._sql.ref, name)
+        return rows[0][0] if rows else None
 
     def raise_fence(self, ref: str, fence: int) -> None:
-        def once() -> None:
-            with self._database.write_cursor() as cursor:
-                raise_fence(cursor, self._sql, self._repository, ref, fence)
-
-        retry_lost(once)
+        self._database.transact_cursor(
+            lambda cursor, _: raise_fence(cursor, self._sql, self._repository, ref, fence)
+        )
 
     def stored_bytes(self) -> int:
         """Segments and journal as stored, and :data:`INDEX_ROW_BYTES` an indexed object."""
-        with self._database.read_cursor() as cursor:
-            counts = []
-            for statement in (self._sql.segment_bytes, self._sql.journal_bytes, self._sql.object_count):
-                cursor.execute(statement, (self._repository,))
-                counts.append(int(cursor.fetchone()[0] or 0))
+        statements = (self._sql.segment_bytes, self._sql.journal_bytes, self._sql.object_count)
+        counts = [int(self._rows(statement)[0][0] or 0) for statement in statements]
         return counts[0] + counts[1] + counts[2] * INDEX_ROW_BYTES
 
     def finish(self) -> None:
@@ -157,10 +151,17 @@ class SqlStore:
 
     def _find(self, oid: bytes) -> tuple[int, int, int, int] | None:
         """Segment, position, length and kind, from the index."""
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._sql.find_object, (self._repository, oid))
-            place: tuple[int, int, int, int] | None = cursor.fetchone()
-        return place
+        rows = self._rows(self._sql.find_object, oid)
+        return rows[0] if rows else None
+
+    def _rows(self, sql: str, *values: Any, at_most: int | None = None) -> list[Any]:
+        """What a statement finds in this repository."""
+
+        def work(cursor: Any) -> list[Any]:
+            cursor.execute(sql, (self._repository, *values))
+            return list(cursor.fetchall() if at_most is None else cursor.fetchmany(at_most))
+
+        return self._database.ask_cursor(work)
 
     def _read_indexed(self, oid: bytes) -> RawObject | None:
         place = self._find(oid)
@@ -173,9 +174,11 @@ class SqlStore:
         return RawObject(oid, kind, raw[position : position + length])
 
     def _load_segment(self, number: int, oid: bytes) -> bytes:
-        with self._database.read_cursor() as cursor:
+        def work(cursor: Any) -> Any:
             cursor.execute(self._sql.segment, (number,))
-            row = cursor.fetchone()
+            return cursor.fetchone()
+
+        row = self._database.ask_cursor(work)
         if row is None:
             raise DamagedHistory(oid.hex(), f"is missing: there is no segment {number}")
         raw = open_segment(row[0], row[1])
@@ -201,20 +204,33 @@ class SqlStoreFactory:
         if not 0 < len(task_id) <= TASK_ID_LENGTH:
             raise InvalidValue(f"a task id has 1 to {TASK_ID_LENGTH} characters, not {len(task_id)}")
         adding = insert_ignoring(self._database.kind, repositories).values(task_id=task_id)
-        if self._database.transact(lambda connection: connection.execute(adding).rowcount) == 0:
+
+        def work(connection: Connection, in_doubt: bool) -> bool:
+            added = connection.execute(adding).rowcount > 0
+            return added or (in_doubt and _is_empty(connection, task_id))
+
+        if not self._database.transact_told(work):
             raise Conflict(f"the history of task {task_id} exists already")
         return self.open(task_id)
 
     def open(self, task_id: str) -> SqlStore:
         asking = select(repositories.c.number).where(repositories.c.task_id == task_id)
-        with self._database.read() as connection:
-            number = connection.execute(asking).scalar()
+        number = self._database.ask(lambda connection: connection.execute(asking).scalar())
         if number is None:
             raise NotFound("history of task", task_id)
         return SqlStore(self._database, self._sql, self._cache, number)
 
     def delete(self, task_id: str) -> None:
-        self._database.transact(lambda connection: remove_history(connection, task_id))
+        self._database.remove(lambda connection: remove_history(connection, task_id))
+
+
+def _is_empty(connection: Connection, task_id: str) -> bool:
+    """Whether nothing was written yet to the task's repository."""
+    number = select(repositories.c.number).where(repositories.c.task_id == task_id).scalar_subquery()
+    return not any(
+        connection.execute(select(table.c.repository).where(table.c.repository == number).limit(1)).first()
+        for table in (refs, journal, segments)
+    )
 
 
 def _is_small(items: list[RawObject]) -> bool:

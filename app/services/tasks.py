@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,7 +84,11 @@ def submit_task(
         workplace.tasks.create(row)
         reached("task.created")
     except BaseException:
-        workplace.stores[backend].delete(task_id)
+        # What went wrong is to be told. Where even this fails, what is left is a history without a task, or a
+        # whole task: nobody knows whether its row came to be.
+        with suppress(StorageError):
+            workplace.tasks.delete(task_id)
+            workplace.stores[backend].delete(task_id)
         raise
     finally:
         store.close()

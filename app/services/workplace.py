@@ -18,11 +18,12 @@ from app.tools.secrets import NO_SECRETS, Secrets
 class Workplace:
     """Adapters and settings, as plain as a service can use them.
 
-    ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new tasks
-    (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``presence`` signs leases, ``person`` what people do.
-    ``golden_folder`` is where golden runs lie. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and
-    ``open_askers`` may raise ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None``
-    where no model is configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
+    ``stores`` is by backend (``sql``, ``git``); ``default_store`` is for new tasks. ``limits`` are those of new
+    tasks (``steps``, ``seconds``, ``value_bytes``, ``revisions``). ``presence`` signs leases, ``person`` what
+    people do. ``golden_folder`` is where golden runs lie, ``lock_folder`` what the processes of this machine
+    lock. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may raise
+    ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
+    configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up.
     """
 
     tasks: TaskTable
@@ -39,6 +40,7 @@ class Workplace:
     presence: Presence
     person: str
     golden_folder: Path
+    lock_folder: Path
     clock_ms: Callable[[], int]
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS

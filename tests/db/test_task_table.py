@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from app.db.base import Attempt, BranchRow, FinishedEffect, TaskRow
+from app.db.base import Attempt, BranchRow, FinishedEffect, TaskRow, TaskRows
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.models import metadata
 from app.db.session import Database
 from app.db.tasks import SqlTasks
-from app.errors import Ambiguous, Conflict, NotFound
+from app.errors import Ambiguous, Conflict, NotFound, StorageError
 from app.history.base import Kind, RawObject, RefMove, object_id
 from app.history.sql_store import SqlStoreFactory
 
@@ -182,3 +182,65 @@ def fill(database: Database, task_id: str) -> None:
 def count(database: Database, table: str) -> int:
     with database.read() as connection:
         return int(connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one())
+
+
+def restored(**changes: object) -> TaskRows:
+    attempt = Attempt("a" * 64, "main", 3, 1, 2, "send", "b" * 64, 1, 5, "raised", "nul \0 half \ud800")
+    effect = FinishedEffect(3, 1, -1, "c" * 64, b"\0\xff")
+    rows = TaskRows(
+        replace(TASK, status="waiting", updated_ms=TASK.created_ms + 9, steps=7, error="why"),
+        [BranchRow("main", "waiting", 5), BranchRow("try/1", "paused", 6, "main", "d" * 40)],
+        [attempt, attempt._replace(number=2, item=None, error=None)],
+        {"main": [effect, effect._replace(item=4, outcome=b"x" * 100_000)], "try/1": [effect]},
+    )
+    return replace(rows, **changes)
+
+
+def test_a_task_is_restored_with_all_that_was_known_of_it(tasks: SqlTasks, database: Database) -> None:
+    rows = restored()
+    tasks.restore(rows)
+    assert tasks.get(TASK.id) == rows.task
+    assert tasks.branches(TASK.id) == rows.branches
+    ledger = SqlLedger(database, TASK.id)
+    first, second = ledger.attempts("a" * 64)
+    assert first == rows.attempts[0]._replace(error="nul \ufffd half ?")
+    assert second == rows.attempts[1]
+    for branch, effects in rows.effects.items():
+        assert sorted(ledger.branch_effects(branch)) == sorted(effects)
+    tasks.delete(TASK.id)
+    tasks.restore(replace(rows, branches=[], attempts=[], effects={}))
+    assert (tasks.branches(TASK.id), ledger.branch_attempts("main"), ledger.branch_effects("main")) == (
+        [],
+        [],
+        [],
+    )
+
+
+def test_what_is_restored_takes_no_ones_place(tasks: SqlTasks, database: Database) -> None:
+    tasks.create(TASK)
+    ledger = SqlLedger(database, TASK.id)
+    with pytest.raises(Conflict, match=TASK.id):
+        tasks.restore(restored())
+    assert tasks.get(TASK.id) == TASK
+    assert ledger.branch_attempts("main") == []
+
+
+def test_what_was_left_of_a_task_of_that_id_is_gone(tasks: SqlTasks, database: Database) -> None:
+    rows = restored()
+    ledger = SqlLedger(database, TASK.id)
+    ledger.begin(rows.attempts[0]._replace(state="begun"))
+    ledger.save_effects("old", rows.effects["main"])
+    SqlLeases(database).acquire(TASK.id, "main", "somebody", 60)
+    tasks.restore(rows)
+    assert [attempt.state for attempt in ledger.branch_attempts("main")] == ["raised", "raised"]
+    assert ledger.branch_effects("old") == []
+    assert SqlLeases(database).holder(TASK.id, "main") is None
+
+
+def test_a_task_that_can_t_be_restored_leaves_nothing(tasks: SqlTasks, database: Database) -> None:
+    rows = restored()
+    with pytest.raises(StorageError):
+        tasks.restore(replace(rows, attempts=[*rows.attempts, rows.attempts[0]]))
+    with pytest.raises(NotFound):
+        tasks.get(TASK.id)
+    assert SqlLedger(database, TASK.id).branch_attempts("main") == []
