@@ -27,9 +27,11 @@ from typing import Any, Final, TypeVar
 import app
 from app import crash_points
 from app.cli import main
+from app.db.ledger import SqlLedger
+from app.history.journal import Journal
 from app.llm.scripted import ScriptedModel
 from chaos.sabotage import SABOTAGES
-from chaos.world import BEGUN, DONE, KILLED, note
+from chaos.world import BEGUN, DONE, KILLED, WRITING, WRITTEN, note
 
 Result = TypeVar("Result")
 
@@ -147,6 +149,7 @@ class Child:
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         random.seed()
         _tell_of_models()
+        _tell_of_writing()
         if arm is not None:
             crash_points.armed[arm.point] = _Trap(arm)
         if counts:
@@ -253,6 +256,27 @@ def _settle(folder: Path, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _tell_of_writing() -> None:
+    """When answers begin to be made durable: how long a disk takes for that is not the product's doing."""
+    save, flush = SqlLedger.save_effects, Journal.flush
+
+    def told_save(self: SqlLedger, branch: str, finished: Any) -> None:
+        note(WRITING)
+        save(self, branch, finished)
+        note(WRITTEN)
+
+    def told_flush(self: Journal) -> None:
+        if self.head == self.durable_head:
+            flush(self)
+            return
+        note(WRITING)
+        flush(self)
+        note(WRITTEN)
+
+    SqlLedger.save_effects = told_save  # type: ignore[method-assign]
+    Journal.flush = told_flush  # type: ignore[method-assign]
 
 
 def _tell_of_models() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chaos.plans import RandomPlan
-from chaos.world import BEGUN, DECIDED, DONE, KILLED, RAISED, REFUSED, Line, Place, number
+from chaos.world import BEGUN, DECIDED, DONE, KILLED, RAISED, REFUSED, WRITING, WRITTEN, Line, Place, number
 
 WINDOW_SECONDS: Final = 0.1
 """For so long after it came back from a tool an answer may be nowhere but in memory. The product gathers answers for
@@ -19,7 +19,7 @@ WINDOW_SECONDS: Final = 0.1
 @dataclass(frozen=True, slots=True)
 class Reasked:
     """A call without effect that was made again although its answer had come. ``age``: seconds from its coming to
-    the kill; ``None`` where nothing was killed in between."""
+    the kill, or to the write to stable storage that the kill met; ``None`` where nothing was killed in between."""
 
     tool: str
     age: float | None
@@ -115,16 +115,20 @@ def _is_late(line: Line, lines: Sequence[Line], stale: int | None) -> bool:
 def _asked_again(lines: Sequence[Line]) -> Iterator[Reasked]:
     """Reads that were asked again after their answer. An error is no answer: it may be tried again."""
     answered: dict[Any, float] = {}
-    kills: list[float] = []
+    kills: list[tuple[float, float]] = []  # and since when the process that died had been writing
+    writing: float | None = None
     for line in lines:
+        if line.what in (WRITING, WRITTEN):
+            writing = line.time if line.what == WRITING else None
         if line.what == KILLED:
-            kills.append(line.time)
+            kills.append((line.time, line.time if writing is None else writing))
+            writing = None
         if line.effect != "read":
             continue
         if line.what == BEGUN and line.asked in answered:
             came = answered.pop(line.asked)
-            after = [moment for moment in kills if moment >= came]
-            yield Reasked(line.tool, after[0] - came if after else None)
+            after = [since for moment, since in kills if moment >= came]
+            yield Reasked(line.tool, max(0.0, after[0] - came) if after else None)
         elif line.what == DONE:
             answered[line.asked] = line.time
 

@@ -22,6 +22,8 @@ BEGUN, DONE, RAISED, REFUSED = "begun", "done", "raised", "refused"
 """A call: it begins; it took effect and gave a value; it raised; it raised ``NotPerformed``."""
 
 KILLED, DECIDED = "killed", "decided"
+WRITING, WRITTEN = "writing", "written"
+"""A process begins to write to stable storage; it is there."""
 
 
 class Place(NamedTuple):
