@@ -52,7 +52,9 @@ class Part:
 
 def main() -> int:
     options = _options().parse_args()
-    campaign = Campaign(options.seed, options.stores.split(","), options.sabotage, options.lease_seconds)
+    campaign = Campaign(
+        options.seed, options.stores.split(","), options.sabotage, options.lease_seconds, options.point
+    )
     figures, began = Figures(), monotonic()
     warm_up()
     folder = Path(tempfile.mkdtemp(prefix="stackvm-chaos-"))
@@ -93,6 +95,7 @@ def _options() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="default: a processor each")
     add("--lease-seconds", type=float, default=30.0, metavar="S", help="of runs that are killed")
     add("--sabotage", choices=sorted(SABOTAGES), help="break the product first, see below")
+    add("--point", metavar="NAME", help="the only crash point to kill at")
     add("--first", action="store_true", help="stop at the first violation")
     add("--keep", action="store_true", help="keep the folders of all scenarios")
     add("--json", action="store_true", help="one JSON document on stdout and nothing else")
@@ -139,7 +142,7 @@ def _random(campaign: Campaign, kills: int, here: Ground, unit: int) -> Iterator
 
 def _point_units(points: int | None) -> int:
     groups = len(KINDS) * len(WIDTHS) * len(STORES)
-    return groups if points is None else min(groups, points)
+    return groups if points is None else min(groups, -(-points // 2))
 
 
 def _points(campaign: Campaign, points: int | None, here: Ground, unit: int) -> Iterator[Story]:

@@ -30,6 +30,8 @@ class Campaign:
     stores: Sequence[str]
     sabotage: str | None = None
     lease_seconds: float = 30.0
+    point: str | None = None
+    """The only crash point to kill at."""
 
     def setting(self, chance: random.Random, index: int, **chosen: object) -> Setting:
         """Stores and widths in turn, the rest by chance."""
@@ -91,6 +93,7 @@ def point_kills(
     once after that; ``most``: only so many of them, by chance."""
     chance = random.Random(f"{campaign.seed} {group.name}")
     wanted = [(point, nth) for point in POINTS for nth in PASSINGS if point not in _BY_COMMAND]
+    wanted = [each for each in wanted if campaign.point in (None, each[0])]
     if most is not None:
         wanted = chance.sample(wanted, len(wanted))
     struck: Counter[str] = Counter()

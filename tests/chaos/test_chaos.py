@@ -54,8 +54,8 @@ def test_a_stalled_worker_does_no_harm_and_says_so() -> None:
 
 
 FOUND = {
-    "forget-attempts": (["--only", "points", "--points", "18", "--unit", "1"], "irreversible"),
-    "new-keys": (["--only", "points", "--points", "18", "--unit", "1"], "keys"),
+    "forget-attempts": (["--only", "points", "--point", "call.returned", "--unit", "1"], "irreversible"),
+    "new-keys": (["--only", "points", "--point", "call.returned", "--unit", "1"], "keys"),
     "ignore-fences": (["--only", "fences", "--unit", "0"], "lost"),
 }
 
