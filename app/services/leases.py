@@ -92,6 +92,15 @@ class Heartbeat:
             except StorageError:
                 continue  # the next flush will meet the same trouble, and say so
 
+    def confirm(self) -> None:
+        """Raise ``BranchMoved`` where the lease is another's by now: how the run stands is not ours to tell then."""
+        self._leases.renew(self._task_id, self._branch, self.fence, self._seconds)
+
+    def raise_if_lost(self) -> None:
+        """Raise ``BranchMoved`` where that was noticed: the interrupt that follows may come at any moment."""
+        if self._lost is not None:
+            raise self._lost from None
+
     def release(self) -> bool:
         """Give the lease back, where it is still ours. ``False`` where the database can't be reached."""
         with suppress(BranchMoved):
