@@ -194,9 +194,16 @@ class Lives:
             )
         for branch in self._sight.heads:
             self._replay(self._sight.task_id, branch)
+        self._check()
         findings: Findings = judge_world(self.scene.world(), self.scene.plan, self._stale)
         self.story.violations += findings.violations
         self.story.reasked_ms += [each.age * 1000 for each in findings.reasked if each.age is not None]
+
+    def _check(self) -> None:
+        child: Child = self.scene.start(["fsck", "--json"])
+        ended = child.end()
+        if ended.code != 0:
+            self.story.violations.append(f"fsck finds damage: {ended.out}{ended.err}")
 
     def _replay(self, task_id: str, branch: str) -> None:
         before = len(self.scene.world())
