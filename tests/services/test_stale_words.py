@@ -63,7 +63,7 @@ def test_a_run_whose_end_nobody_noted_is_noted_by_who_asks_for_its_answer(
     with monkeypatch.context() as patch, pytest.raises(Died):
         patch.setitem(crash_points.armed, "run.over", die)
         run(place, task)
-    assert find_task(place, task.id).status == "running"
+    assert place.tasks.get(task.id).status == "running"
     report = run(place, task)
     row = find_task(place, task.id)
     assert (row.status, row.steps) == (report.status, report.steps) == ("completed", 3)
