@@ -5,7 +5,9 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from app.api import guard, problems
+from app.api.commits import commits
 from app.api.health import health
+from app.api.lookback import lookback
 from app.api.state import Server, attach
 from app.api.tasks import tasks
 
@@ -33,6 +35,6 @@ def make_application(server: Server) -> APIFlask:
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, health):
+    for resource in (tasks, commits, lookback, health):
         app.register_blueprint(resource)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 _SHAPE: Final = "1"
 """Raised when answers about the same things come to look otherwise."""
@@ -31,3 +31,15 @@ def etag_headers(tag: str, *, immutable: bool = False) -> dict[str, str]:
     """The headers of an answer with that ETag. ``immutable``: its address will always mean the same."""
     kept = f"private, max-age={_YEAR}, immutable" if immutable else "private, no-cache"
     return {"ETag": f'"{tag}"', "Cache-Control": kept}
+
+
+def tagged_answer(document: Any, tag: str, *, immutable: bool = False) -> Response:
+    """A document with its ETag. It is sent as it is: values of a history are no matter of any model's."""
+    response = answer(document)
+    response.headers.extend(etag_headers(tag, immutable=immutable))
+    return response
+
+
+def answer(document: Any, status: int = 200) -> Response:
+    """A document as it is."""
+    return Response(current_app.json.dumps(document), status, mimetype="application/json")

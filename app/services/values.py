@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 from app.db.base import TaskRow
+from app.history.commits import Commit
 from app.history.value_cache import ValueCache
 from app.plan.model import Json
 from app.plan.paths import NAME
@@ -60,12 +61,46 @@ def read_values(
             raise unknown_variable(name, known, f"{shorten(chosen)} sets no variable")
         cache = ValueCache(repository.reader)
         for write in reversed(found):
-            yield VariableValue(
-                view_commit(moments, write.moment),
-                _change(write),
-                writes.origin(write.moment, write.before, name),
-                cache.value(write.new) if write.new is not None else None,
-            )
+            yield _value(moments, writes, cache, write, name)
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesPage:
+    """Some of the values that a variable had, the newest first. ``after`` is the commit to go on from, if any."""
+
+    head: Commit
+    values: list[VariableValue]
+    after: str | None
+
+
+def read_values_page(
+    workplace: Workplace, task: TaskRow, revision: str | None, name: str, limit: int, start: str | None = None
+) -> ValuesPage:
+    """``limit`` values up to a revision, the newest first; or up to ``start``, the ``after`` of the page before.
+
+    Raises as :func:`read_values`.
+    """
+    with open_repository(workplace, task) as repository:
+        chosen = start or (revision if revision is not None else task.current_branch)
+        head = repository.resolve(chosen)
+        moments = Moments(repository)
+        writes = Writes(moments)
+        found = list(islice(writes.of(head.oid, name), limit + 1)) if NAME.fullmatch(name) else []
+        if not found:
+            known = set(repository.reader.variable_entries(head.tree))
+            raise unknown_variable(name, known, f"{shorten(chosen)} sets no variable")
+        cache = ValueCache(repository.reader)
+        given = [_value(moments, writes, cache, write, name) for write in found[:limit]]
+        return ValuesPage(head, given, found[limit].moment.commit.id if len(found) > limit else None)
+
+
+def _value(moments: Moments, writes: Writes, cache: ValueCache, write: Write, name: str) -> VariableValue:
+    return VariableValue(
+        view_commit(moments, write.moment),
+        _change(write),
+        writes.origin(write.moment, write.before, name),
+        cache.value(write.new) if write.new is not None else None,
+    )
 
 
 def _change(write: Write) -> ChangeKind:
