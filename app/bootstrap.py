@@ -20,6 +20,7 @@ from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
+from app.db.proposals import SqlProposals
 from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
 from app.history.git_store import GitStoreFactory
@@ -102,6 +103,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
         keys=SqlKeys(database),
+        proposals=SqlProposals(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
         stores={
             "sql": SqlStoreFactory(database),

@@ -8,6 +8,8 @@ from app.api import guard, problems
 from app.api.commits import commits
 from app.api.health import health
 from app.api.lookback import lookback
+from app.api.plans import plans
+from app.api.proposals import proposals
 from app.api.state import Server, attach
 from app.api.tasks import tasks
 
@@ -35,6 +37,6 @@ def make_application(server: Server) -> APIFlask:
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, commits, lookback, health):
+    for resource in (tasks, commits, lookback, proposals, plans, health):
         app.register_blueprint(resource)
     return app

@@ -101,7 +101,10 @@ class StateQuery(PageQuery):
     """Which variables."""
 
     limit: int = Field(100, ge=1, le=500, description="at most so many variables")
-    set_by: bool = Field(True, description="with the commit that last set each variable")
+    set_by: bool = Field(
+        True,
+        description="with the commit that last set each variable, if it is one of the last 1,000; `blame` has all",
+    )
 
 
 @commits.get("/<path:rev>/state")

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class EntryOut(_Out):
+class EntryOut(Out):
     """A commit as the log has it. `record` is there where it was asked for."""
 
     commit: str
@@ -31,7 +31,7 @@ class CommitOut(EntryOut):
     record: dict[str, Any]
 
 
-class LogOut(_Out):
+class LogOut(Out):
     """A page of commits, newest first."""
 
     items: list[EntryOut]
@@ -46,7 +46,7 @@ class PlanOut(RootModel[dict[str, Any]]):
     """A plan document."""
 
 
-class SetByOut(_Out):
+class SetByOut(Out):
     """The commit that set a value."""
 
     commit: str
@@ -60,7 +60,7 @@ class SetByOut(_Out):
     time: int
 
 
-class VariableOut(_Out):
+class VariableOut(Out):
     """A variable. `value` is there where `inline`; `href` has it whole, or in parts."""
 
     name: str
@@ -73,7 +73,7 @@ class VariableOut(_Out):
     href: str
 
 
-class StateOut(_Out):
+class StateOut(Out):
     """The state at a commit. `count` is how many variables there are; `next` leads to those behind these."""
 
     task_id: str
@@ -86,7 +86,7 @@ class StateOut(_Out):
     next: str | None
 
 
-class ValueOut(_Out):
+class ValueOut(Out):
     """A value or a part of it: `type` and `size` are the whole's, `next` is the offset of what follows."""
 
     task_id: str
@@ -113,7 +113,7 @@ class DiffOut(BaseModel):
     runs: dict[str, Any] | None = None
 
 
-class OriginOut(_Out):
+class OriginOut(Out):
     """Where a value came from."""
 
     kind: str
@@ -130,7 +130,7 @@ class BlamedOut(SetByOut):
     value: Any
 
 
-class BlameOut(_Out):
+class BlameOut(Out):
     """Every variable with the commit that last set it."""
 
     task_id: str
@@ -147,14 +147,14 @@ class PastValueOut(SetByOut):
     value: Any = None
 
 
-class ValuesOut(_Out):
+class ValuesOut(Out):
     """A page of the values that a variable had, newest first."""
 
     items: list[PastValueOut]
     next: str | None
 
 
-class TurnOut(_Out):
+class TurnOut(Out):
     """A variable that changed where the expression turned."""
 
     name: str
@@ -162,7 +162,7 @@ class TurnOut(_Out):
     new: Any
 
 
-class BisectOut(_Out):
+class BisectOut(Out):
     """The first commit at which an expression is false, having been true."""
 
     task_id: str
@@ -181,7 +181,7 @@ class BisectOut(_Out):
     skipped_because: str | None
 
 
-class ExplainOut(_Out):
+class ExplainOut(Out):
     """Why each step of a run ran, or was reused."""
 
     task_id: str
@@ -190,7 +190,7 @@ class ExplainOut(_Out):
     steps: list[dict[str, Any]]
 
 
-class ReplayOut(_Out):
+class ReplayOut(Out):
     """What a replay found. `complete` is false, and `identical` null, where the time was up before the end."""
 
     task_id: str

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import (
     Ambiguous,
+    BaseMoved,
     BranchMoved,
     Busy,
     ConfigurationError,
@@ -34,6 +35,7 @@ _BY_ERROR: Final[tuple[tuple[type[StackVMError], int, str], ...]] = (
     (Ambiguous, 409, "ambiguous"),
     (Forbidden, 403, "forbidden"),
     (Busy, 429, "busy"),
+    (BaseMoved, 409, "base-moved"),
     (Conflict, 409, "conflict"),
     (InvalidValue, 422, "invalid-value"),
     (InputError, 422, "invalid-input"),

@@ -27,6 +27,8 @@ INLINE: Final = 4_096
 """Characters of JSON up to which a value is given with the state."""
 MOST_BYTES: Final = 1 << 20
 """About how much JSON a part of a value is at most."""
+AUTHORS_WITHIN: Final = 1_000
+"""Commits back to which it is looked for who set a variable; `blame` looks further."""
 _PREVIEW_CHARS: Final = 200
 _PREVIEW_ITEMS: Final = 20
 
@@ -118,7 +120,7 @@ def read_state(
 ) -> StateView:
     """The state at a revision, with the ``limit`` variables behind ``after`` in the order of their names.
 
-    ``with_authors``: with the commit that last set each, which is looked for back to the first. Raises ``NotFound``,
+    ``with_authors``: with the commit that last set each, unless that was long ago. Raises ``NotFound``,
     ``Ambiguous``, ``InputError``.
     """
     with open_repository(workplace, task) as repository:
@@ -146,7 +148,7 @@ def _authors(repository: Repository, head: Commit, names: set[str]) -> dict[str,
     moments = Moments(repository)
     views: dict[bytes, CommitView] = {}
     authors = {}
-    for name, (moment, _) in Writes(moments).last(head.oid, names).items():
+    for name, (moment, _) in Writes(moments).last(head.oid, names, AUTHORS_WITHIN).items():
         oid = moment.commit.oid
         if oid not in views:
             views[oid] = view_commit(moments, moment)

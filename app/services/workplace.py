@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.db.base import KeyTable, Leases, Ledger, NamespaceTable, Presence, TaskTable
+from app.db.reviews import ProposalTable
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.access import LOCAL, Actor
@@ -32,6 +33,7 @@ class Workplace:
     namespaces: NamespaceTable
     leases: Leases
     keys: KeyTable
+    proposals: ProposalTable
     ledger: Callable[[str], Ledger]
     stores: Mapping[str, StoreFactory]
     default_store: str
