@@ -33,6 +33,7 @@ def make_application(server: Server) -> APIFlask:
         AUTO_404_RESPONSE=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a branch may be asked for that can't be there: that is no redirect
     attach(app, server)
     problems.register(app)
     app.error_processor(problems.validation_problem)

@@ -35,7 +35,7 @@ from app.services.workplace import Workplace
 proposals = APIBlueprint("proposals", __name__, url_prefix="/api/tasks/<task_id>/proposals", tag="proposals")
 
 _LARGEST: Final = (1 << 53) - 1
-_ONE: Final = f"/<int(max={_LARGEST}):number>"
+_ONE: Final = "/<int:number>"
 _WRITING: Final = {
     202: {
         "description": "A model writes it.",

@@ -13,6 +13,7 @@ from app.errors import Conflict, InputError, NotFound, PlanRejected, StackVMErro
 from app.plan.findings import has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
+from app.plan.values import shorten
 from app.planner.records import plan_record
 from app.services.branches import new_branch_name, require_branch
 from app.services.leases import refuse_running
@@ -33,6 +34,7 @@ from app.services.workplace import Workplace
 WRITING_MS: Final = 15 * 60 * 1000
 """After so long without an end, a model that writes a proposal counts as lost."""
 MAX_SUGGESTION: Final = 20_000
+_LARGEST: Final = (1 << 53) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ def plan_of(row: ProposalRow) -> Plan:
 
 def find_proposal(workplace: Workplace, task: TaskRow, number: int) -> ProposalRow:
     """One of the task. Raises ``NotFound``."""
+    if number > _LARGEST:
+        raise NotFound("proposal", shorten(str(number)))  # a database would not even look
     row = workplace.proposals.get(task.id, number)
     if row.status == "writing" and workplace.clock_ms() - row.updated_ms > WRITING_MS:
         message = "nobody heard of the model that writes it any more"
