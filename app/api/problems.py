@@ -136,6 +136,12 @@ def register(app: Flask) -> None:
             headers.pop(name, None)
         return problem(status, _BY_STATUS.get(status, "error"), error.name, error.description, headers)
 
+    @app.errorhandler(RecursionError)
+    def too_deep(error: RecursionError) -> Response:
+        return problem(
+            400, "bad-request", "what was sent is nested too deeply", "a few hundred levels are enough"
+        )
+
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
         logger.error("a fault of ours", exc_info=error)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from app.db.models import comments, proposals
 from app.db.reviews import CommentRow, ProposalRow, ProposalStatus
@@ -56,7 +56,14 @@ class SqlProposals:
             proposals.c.updated_ms == old.updated_ms,
         )
         replacing = replacing.values(_values(new))
-        return bool(self._database.transact(lambda connection: connection.execute(replacing).rowcount))
+
+        def work(connection: Connection, in_doubt: bool) -> bool:
+            if connection.execute(replacing).rowcount:
+                return True
+            # An earlier try may have done it.
+            return in_doubt and _find(connection, proposals, _values(new)) == old.number
+
+        return self._database.transact_told(work)
 
     def add_comment(self, row: CommentRow) -> CommentRow:
         values = {name: getattr(row, name) for name in CommentRow.__dataclass_fields__ if name != "number"}
@@ -69,13 +76,26 @@ class SqlProposals:
             rows = connection.execute(asking.order_by(comments.c.number).limit(limit))
             return [CommentRow(**row._mapping) for row in rows]
 
-    def _insert(self, table: Any, values: dict[str, Any]) -> int:
-        def work(connection: Connection) -> int:
+    def _insert(self, table: Table, values: dict[str, Any]) -> int:
+        def work(connection: Connection, in_doubt: bool) -> int:
+            there = _find(connection, table, values) if in_doubt else None
+            if there is not None:
+                return there
             key = connection.execute(insert(table).values(values)).inserted_primary_key
             assert key is not None
             return int(key[0])
 
-        return self._database.transact(work)
+        return self._database.transact_told(work)
+
+
+def _find(connection: Connection, table: Table, values: Mapping[str, Any]) -> int | None:
+    """The newest row with these values."""
+    alike = [
+        table.c[name].is_(None) if value is None else table.c[name] == value for name, value in values.items()
+    ]
+    asking = select(table.c.number).where(*alike).order_by(table.c.number.desc()).limit(1)
+    number: int | None = connection.execute(asking).scalar()
+    return number
 
 
 def remove_proposals(connection: Connection, task_id: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -106,3 +107,22 @@ def test_proposals_go_with_their_task(database: Database, proposals: SqlProposal
     tasks.delete(TASK)
     assert proposals.list(TASK, 10) == [] and proposals.comments(gone.number, 10) == []
     assert proposals.list("other", 10) == [stays] and len(proposals.comments(stays.number, 10)) == 1
+
+
+def test_what_may_have_happened_is_not_done_twice(
+    database: Database, proposals: SqlProposals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice(work: Any, **_: Any) -> Any:
+        for in_doubt in (False, True):  # the first was durable, and nobody heard of it
+            with database.write() as connection:
+                done = work(connection, in_doubt)
+        return done
+
+    monkeypatch.setattr(database, "transact_told", twice)
+    added = proposals.add(ROW)
+    assert proposals.list(TASK, 10) == [added]
+    approved = replace(added, status="approved", result="revision-1", updated_ms=6)
+    assert proposals.replace(added, approved)
+    assert not proposals.replace(added, replace(added, status="discarded", updated_ms=7))
+    said = proposals.add_comment(CommentRow(added.number, None, "tester", "once", 9))
+    assert proposals.comments(added.number, 10) == [said]
