@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.descriptions import tagged
 from app.api.etags import etag, not_modified, tagged_answer
-from app.api.lookup import is_commit_id, the_task
+from app.api.lookup import is_commit_id, the_task, value_url
 from app.api.models import CommitOut, LogOut, PlanOut, RecordOut, StateOut, ValueOut
 from app.api.paging import PageQuery, page, read_cursor, write_cursor
 from app.api.state import place
@@ -130,15 +130,18 @@ def state(task_id: str, rev: str, query_data: StateQuery) -> Any:
 
 
 def _state_document(found: StateView) -> dict[str, Any]:
-    base = f"/api/tasks/{found.task_id}/commits/{found.commit.id}/variables/"
+    commit = found.commit.id
     return {
         "task_id": found.task_id,
-        "commit": found.commit.id,
+        "commit": commit,
         "goal": dict(found.goal),
         "control": dict(found.control),
         "plan": dict(found.plan) if found.plan is not None else None,
         "count": found.count,
-        "variables": [{**each.to_json(), "href": base + each.name} for each in found.variables],
+        "variables": [
+            {**each.to_json(), "href": value_url(found.task_id, commit, each.name)}
+            for each in found.variables
+        ],
         "next": write_cursor(found.after) if found.after is not None else None,
     }
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.descriptions import problems, tagged
 from app.api.etags import answer, etag, not_modified, tagged_answer
-from app.api.lookup import is_commit_id, the_task
+from app.api.lookup import is_commit_id, the_task, value_url
 from app.api.models import BisectOut, BlameOut, DiffOut, ExplainOut, ReplayOut, ValuesOut
 from app.api.paging import PageQuery, page, read_cursor, write_cursor
 from app.api.state import place
@@ -83,9 +83,14 @@ def blame(task_id: str, query_data: BlameQuery) -> Any:
     """And where the value came from: the plan, a tool, a model, a person."""
     task, rev = the_task(task_id), query_data.rev
     tag = etag(find_commit(place(), task, rev).id, rev or task.current_branch)
-    return not_modified(tag) or tagged_answer(
-        blame_variables(place(), task, rev, query_data.name).to_json(), tag
-    )
+    known = not_modified(tag)
+    if known is not None:
+        return known
+    found = blame_variables(place(), task, rev, query_data.name, whole=False)
+    variables = [
+        {**each.to_json(), "href": value_url(task.id, found.commit.id, each.name)} for each in found.variables
+    ]
+    return tagged_answer({**found.to_json(), "variables": variables}, tag)
 
 
 class ValuesQuery(PageQuery):
@@ -112,7 +117,11 @@ def values(task_id: str, name: str, query_data: ValuesQuery) -> Any:
         return known
     found = read_values_page(place(), task, query_data.rev, name, query_data.limit, start)
     after = write_cursor(found.after) if found.after is not None else None
-    return tagged_answer(page([each.to_json() for each in found.values], after), tag)
+    items = [
+        {**each.to_json(), "href": value_url(task.id, each.set_by.commit.id, name) if each.view else None}
+        for each in found.values
+    ]
+    return tagged_answer(page(items, after), tag)
 
 
 class BisectQuery(BaseModel):

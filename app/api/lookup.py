@@ -17,6 +17,11 @@ def the_task(task_id: str) -> TaskRow:
     return find_task(place(), task_id)
 
 
+def value_url(task_id: str, commit: str, name: str) -> str:
+    """Where the value of a variable at a commit is, whole or in parts."""
+    return f"/api/tasks/{task_id}/commits/{commit}/variables/{name}"
+
+
 def is_commit_id(revision: str) -> bool:
     """Whether a revision will always mean the same commit."""
     return _COMMIT_ID.match(revision) is not None

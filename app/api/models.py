@@ -60,17 +60,22 @@ class SetByOut(Out):
     time: int
 
 
-class VariableOut(Out):
-    """A variable. `value` is there where `inline`; `href` has it whole, or in parts."""
+class ValueViewOut(Out):
+    """A value: whole where `inline`, else as it begins; `href` has it whole, or in parts."""
 
-    name: str
     type: str = Field(description="null, boolean, number, text, list or object")
     size: int | None = Field(description="characters, items or keys")
     preview: str
     inline: bool
     value: Any = None
-    set_by: SetByOut | None
     href: str
+
+
+class VariableOut(ValueViewOut):
+    """A variable, and the commit that last set it."""
+
+    name: str
+    set_by: SetByOut | None
 
 
 class StateOut(Out):
@@ -122,12 +127,11 @@ class OriginOut(Out):
     who: str | None
 
 
-class BlamedOut(SetByOut):
-    """A variable, and the commit that last set it."""
+class BlamedOut(VariableOut):
+    """A variable, the commit that last set it, and where the value came from."""
 
-    name: str
+    set_by: SetByOut
     origin: OriginOut
-    value: Any
 
 
 class BlameOut(Out):
@@ -139,12 +143,18 @@ class BlameOut(Out):
     variables: list[BlamedOut]
 
 
-class PastValueOut(SetByOut):
-    """A value that a variable had. There is none where `change` is `unset`."""
+class PastValueOut(Out):
+    """A value that a variable had. Where `change` is `unset` there is none, and no word about it."""
 
     change: str = Field(description="set, changed, again, unset")
-    origin: OriginOut
+    type: str | None = Field(None, description="null, boolean, number, text, list or object")
+    size: int | None = Field(None, description="characters, items or keys")
+    preview: str | None = None
+    inline: bool | None = None
     value: Any = None
+    set_by: SetByOut
+    origin: OriginOut
+    href: str | None
 
 
 class ValuesOut(Out):

@@ -9,53 +9,37 @@ from typing import Any, Final
 
 from app.db.base import TaskRow
 from app.errors import NotFound, ReferenceFailed
-from app.history.commits import Commit, one_line
+from app.history.commits import Commit
 from app.history.repository import Repository
-from app.history.trees import Entry
-from app.history.value_ranges import Node, Plain, ValueRanges
+from app.history.value_ranges import ValueRanges
 from app.plan.model import Json
 from app.plan.paths import format_path, parse_path
-from app.plan.values import shorten, to_json_text
+from app.plan.values import shorten
 from app.services.blame import unknown_variable
 from app.services.commit_views import CommitView, view_commit
 from app.services.tasks import open_repository
+from app.services.value_views import ValueView, view_value
 from app.services.workplace import Workplace
 from app.vm.moments import Moments
 from app.vm.writes import Writes
 
-INLINE: Final = 4_096
-"""Characters of JSON up to which a value is given with the state."""
 MOST_BYTES: Final = 1 << 20
 """About how much JSON a part of a value is at most."""
 AUTHORS_WITHIN: Final = 1_000
 """Commits back to which it is looked for who set a variable; `blame` looks further."""
-_PREVIEW_CHARS: Final = 200
-_PREVIEW_ITEMS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class VariableView:
-    """A variable of a state. ``size`` counts its characters, items or keys; ``value`` is there where ``inline``."""
+    """A variable of a state, and the commit that last set it."""
 
     name: str
-    type: str
-    size: int | None
-    preview: str
-    inline: bool
-    value: Json
+    value: ValueView
     set_by: CommitView | None
 
     def to_json(self) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "name": self.name,
-            "type": self.type,
-            "size": self.size,
-            "preview": self.preview,
-            "inline": self.inline,
-        }
-        if self.inline:
-            document["value"] = self.value
-        return {**document, "set_by": self.set_by.to_json() if self.set_by is not None else None}
+        set_by = self.set_by.to_json() if self.set_by is not None else None
+        return {"name": self.name, **self.value.to_json(), "set_by": set_by}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +123,7 @@ def read_state(
             reader.control(commit.tree),
             reader.plan(commit.tree),
             len(names),
-            [_view(ranges, name, entries[name], authors.get(name)) for name in chosen],
+            [VariableView(name, view_value(ranges, entries[name]), authors.get(name)) for name in chosen],
             chosen[-1] if start + limit < len(names) else None,
         )
 
@@ -154,36 +138,6 @@ def _authors(repository: Repository, head: Commit, names: set[str]) -> dict[str,
             views[oid] = view_commit(moments, moment)
         authors[name] = views[oid]
     return authors
-
-
-def _view(ranges: ValueRanges, name: str, entry: Entry, set_by: CommitView | None) -> VariableView:
-    node = ranges.open(entry)
-    inline = isinstance(node, Plain) and _is_small(node.value)
-    return VariableView(
-        name,
-        ranges.type(node),
-        ranges.size(node),
-        _preview(ranges, node),
-        inline,
-        ranges.load(node) if inline else None,
-        set_by,
-    )
-
-
-def _is_small(value: Json) -> bool:
-    if isinstance(value, str) and len(value) > INLINE:
-        return False
-    return len(to_json_text(value)) <= INLINE
-
-
-def _preview(ranges: ValueRanges, node: Node) -> str:
-    """The beginning of its JSON on one line."""
-    asked = _PREVIEW_CHARS if ranges.type(node) == "text" else _PREVIEW_ITEMS
-    head, taken = ranges.slice(node, 0, asked, MOST_BYTES)
-    text = to_json_text(head)
-    if taken < (ranges.size(node) or 0):
-        text = text[:-1] + "…"
-    return one_line(text, _PREVIEW_CHARS)
 
 
 def read_variable(

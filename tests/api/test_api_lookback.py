@@ -110,10 +110,25 @@ def test_runs_are_always_compared_anew(served: LookServer, task: TaskRow) -> Non
 
 def test_blame_names_the_commit_that_set_a_variable(served: LookServer, task: TaskRow) -> None:
     found = BlameOut.model_validate(served.get(url(task, "blame"), rev="main"))
-    assert {each.name: each.seq_no for each in found.variables} == {"final_answer": 4, "seen": 1, "total": 3}
+    assert {each.name: each.set_by.seq_no for each in found.variables} == {
+        "final_answer": 4,
+        "seen": 1,
+        "total": 3,
+    }
     one = served.get(url(task, "blame"), rev="edited", name="total")["variables"]
     assert one[0]["origin"]["who"] == "tester"
     served.get(url(task, "blame"), 404, name="totl")
+
+
+def test_large_values_are_told_by_their_beginning(served: LookServer) -> None:
+    large = [{"number": number} for number in range(5_000)]
+    row = served.run(assign(0, rows=large), assign(1, final_answer=1))
+    for each in (
+        served.get(url(row, "blame"), name="rows")["variables"][0],
+        served.get(url(row, "values", "rows"))["items"][0],
+    ):
+        assert (each["type"], each["size"], each["inline"], "value" in each) == ("list", 5_000, False, False)
+        assert served.get(each["href"], offset=4_999)["value"] == large[-1:]
 
 
 def test_values_come_newest_first_in_pages(served: LookServer, task: TaskRow) -> None:
