@@ -103,7 +103,7 @@ class StateQuery(PageQuery):
     limit: int = Field(100, ge=1, le=500, description="at most so many variables")
     set_by: bool = Field(
         True,
-        description="with the commit that last set each variable, if it is one of the last 1,000; `blame` has all",
+        description="with the commit that last set each variable, if it is one of the last 300; `blame` has all",
     )
 
 

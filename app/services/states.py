@@ -25,7 +25,7 @@ from app.vm.writes import Writes
 
 MOST_BYTES: Final = 1 << 20
 """About how much JSON a part of a value is at most."""
-AUTHORS_WITHIN: Final = 1_000
+AUTHORS_WITHIN: Final = 300
 """Commits back to which it is looked for who set a variable; `blame` looks further."""
 
 

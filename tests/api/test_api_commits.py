@@ -251,3 +251,12 @@ def _counting_reads(server: LookServer, row: TaskRow) -> list[bytes]:
 
     factory.open = open_counting  # type: ignore[method-assign]
     return reads
+
+
+def test_who_set_a_variable_is_looked_for_among_the_last_commits_alone(
+    served: LookServer, task: TaskRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.states.AUTHORS_WITHIN", 2)
+    found = served.get(url(task, "main", "state"))["variables"]
+    set_by = {each["name"]: each["set_by"] and each["set_by"]["seq_no"] for each in found}
+    assert set_by == dict.fromkeys(set_by) | {"final_answer": 3, "small": 2}
