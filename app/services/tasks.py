@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import InputError, PlanRejected, StorageError
+from app.errors import InputError, NotFound, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
@@ -155,8 +155,14 @@ def _first_commits(
 
 
 def find_task(workplace: Workplace, prefix: str) -> TaskRow:
-    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``."""
-    return _as_it_stands(workplace, workplace.tasks.find(prefix))
+    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``.
+
+    One of a namespace that the actor may not see is not there.
+    """
+    task = workplace.tasks.find(prefix)
+    if not workplace.actor.sees(task.namespace):
+        raise NotFound("task", prefix)
+    return _as_it_stands(workplace, task)
 
 
 def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence[TaskRow]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
+from app.db.reviews import ProposalTable
 from app.db.serving import KeyTable
 from app.history.base import StoreFactory
 from app.plan.model import Json
@@ -33,6 +34,7 @@ class Workplace:
     namespaces: NamespaceTable
     leases: Leases
     keys: KeyTable
+    proposals: ProposalTable
     ledger: Callable[[str], Ledger]
     upkeep: Upkeep
     stores: Mapping[str, StoreFactory]
