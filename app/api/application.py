@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app.api import guard, problems
+from app.api import auditing, guard, limits, problems, repeats
 from app.api.commits import commits
 from app.api.health import health
+from app.api.keys import keys
 from app.api.lookback import lookback
 from app.api.namespaces import namespaces
 from app.api.plans import plans
@@ -40,6 +41,20 @@ def make_application(server: Server) -> APIFlask:
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, steering, commits, lookback, proposals, plans, namespaces, health):
+    limits.register(app, server)
+    repeats.register(app)
+    auditing.register(app)
+    for resource in (
+        tasks,
+        steering,
+        commits,
+        lookback,
+        proposals,
+        plans,
+        namespaces,
+        keys,
+        auditing.audit,
+        health,
+    ):
         app.register_blueprint(resource)
     return app

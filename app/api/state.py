@@ -8,7 +8,7 @@ from typing import Final
 from flask import current_app, g
 
 from app.config import Settings
-from app.db.serving import JobTable
+from app.db.serving import AuditLog, JobTable, RequestTable
 from app.queue.base import RunQueue
 from app.services.access import Actor
 from app.services.workplace import Workplace
@@ -23,6 +23,8 @@ class Server:
     settings: Settings
     workplace: Workplace
     jobs: JobTable
+    requests: RequestTable
+    audit: AuditLog
     queue: RunQueue
 
 
