@@ -114,6 +114,7 @@ class _Steering:
                 done = _PARTICIPLES[self._request]
                 if seen.status == done and self._asked is not None:
                     return seen
+                self._mend_row(seen.status)
                 self._refuse(seen.status)
                 if self._request == "cancel":
                     self._commit_stop(heartbeat.fence)
@@ -121,6 +122,12 @@ class _Steering:
                 return self._look()
         except LeaseHeld:
             return None
+
+    def _mend_row(self, status: str) -> None:
+        """Who ended the run may have been killed before it could say so."""
+        rows = self._workplace.tasks.branches(self._task.id)
+        if status in _ENDED and any(row.name == self._branch and row.status != status for row in rows):
+            self._workplace.tasks.note_run(self._task.id, self._branch, status, self._workplace.clock_ms())
 
     def _refuse(self, status: str) -> None:
         done = _PARTICIPLES[self._request]

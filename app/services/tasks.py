@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.crash_points import reached
@@ -18,6 +18,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
+from app.services.leases import standing
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
@@ -161,14 +162,20 @@ def find_task(workplace: Workplace, prefix: str) -> TaskRow:
     task = workplace.tasks.find(prefix)
     if not workplace.actor.sees(task.namespace):
         raise NotFound("task", prefix)
-    return task
+    return _as_it_stands(workplace, task)
 
 
 def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence[TaskRow]:
     """The newest tasks first. Raises ``InputError`` for a status that does not exist."""
     if status is not None and status not in STATUSES:
         raise InputError(f"there is no status {status!r}", hint="one of " + ", ".join(STATUSES))
-    return workplace.tasks.list(status=status, limit=limit)
+    rows = [_as_it_stands(workplace, row) for row in workplace.tasks.list(status=status, limit=limit)]
+    return rows if status is None else [row for row in rows if row.status == status]
+
+
+def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
+    status = standing(workplace, row.id, row.current_branch, row.status)
+    return row if status == row.status else replace(row, status=status)
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:
