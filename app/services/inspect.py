@@ -233,7 +233,7 @@ def read_log_page(
     *,
     with_records: bool = False,
 ) -> LogPage:
-    """Up to ``limit`` commits from a revision on, fewer where their records are long; or from ``start``, the ``after``
+    """Up to ``limit`` commits from a revision on, fewer where records are long; or from ``start``, the ``after``
     of the page before, which costs the same wherever it is.
 
     Raises ``NotFound``, ``Ambiguous``, ``InputError``.
