@@ -347,7 +347,7 @@ def test_steps_are_commented_on(served: LookServer, task: TaskRow) -> None:
         ({**CHANGE, "irreversible": "maybe"}, 422, "invalid-input"),
         ({**CHANGE, "more": 1}, 422, "invalid-input"),
         ({"suggestion": "  "}, 422, "invalid-input"),
-        ({"suggestion": "better"}, 503, "not-configured"),
+        ({"suggestion": "better"}, 409, "conflict"),
     ],
 )
 def test_what_is_no_proposal_is_refused(
