@@ -8,9 +8,11 @@ from app.api import guard, problems
 from app.api.commits import commits
 from app.api.health import health
 from app.api.lookback import lookback
+from app.api.namespaces import namespaces
 from app.api.plans import plans
 from app.api.proposals import proposals
 from app.api.state import Server, attach
+from app.api.steering import steering
 from app.api.tasks import tasks
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -38,6 +40,6 @@ def make_application(server: Server) -> APIFlask:
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, commits, lookback, proposals, plans, health):
+    for resource in (tasks, steering, commits, lookback, proposals, plans, namespaces, health):
         app.register_blueprint(resource)
     return app

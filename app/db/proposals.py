@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from app.db.models import comments, proposals
 from app.db.reviews import CommentRow, ProposalRow, ProposalStatus
@@ -96,13 +96,6 @@ def _find(connection: Connection, table: Table, values: Mapping[str, Any]) -> in
     asking = select(table.c.number).where(*alike).order_by(table.c.number.desc()).limit(1)
     number: int | None = connection.execute(asking).scalar()
     return number
-
-
-def remove_proposals(connection: Connection, task_id: str) -> None:
-    """Delete those of a task with their comments, within the caller's transaction."""
-    of_task = select(proposals.c.number).where(proposals.c.task_id == task_id)
-    connection.execute(delete(comments).where(comments.c.proposal.in_(of_task)))
-    connection.execute(delete(proposals).where(proposals.c.task_id == task_id))
 
 
 def _values(row: ProposalRow) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def status_of(control: dict[str, object]) -> str:
 
 def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
     """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         commit = repository.resolve(revision)
         repository.fork(commit.oid, name)
@@ -115,6 +116,7 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
 
     Raises ``NotFound``, and ``Conflict`` where it runs or is the task's only one.
     """
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         head = repository.commit(repository.head(name))
         others = [other for other in repository.branches() if other != name]

@@ -139,7 +139,7 @@ def _run(
     scribe = open_scribe(repository, task.id, journal)
     ended = scribe.state.status in (COMPLETED, CANCELLED)
     if not ended:
-        _raise_limit(workplace, scribe, options.max_steps)
+        raise_limit(workplace, scribe, options.max_steps)
     if ended or _still_limited(scribe):
         return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
     replies = KeptReplies(HeldLedger(workplace.ledger(task.id), options.interrupts), branch)
@@ -264,7 +264,7 @@ def make_caller(
     )
 
 
-def _raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:
+def raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:
     """A limit that a person sets for a task that has begun is a decision, so it is a commit."""
     if max_steps is None or scribe.limits.get("steps") == positive_steps(max_steps):
         return

@@ -79,8 +79,21 @@ def cancel_run(
     return _Steering(workplace, task, branch, "cancel").steer(wait, on_asked)
 
 
+def look_at(workplace: Workplace, task: TaskRow, branch: str) -> Steered:
+    """How a branch stands. Raises ``NotFound``."""
+    with open_repository(workplace, task) as repository:
+        head = repository.commit(repository.head(branch))
+        control = repository.reader.control(head.tree)
+    status = str(control.get("status"))
+    if status not in _ENDED:
+        rows = workplace.tasks.branches(task.id)
+        status = next((row.status for row in rows if row.name == branch), status_of(control))
+    return Steered(task.id, branch, status, head.id, int(control.get("steps", 0)))
+
+
 class _Steering:
     def __init__(self, workplace: Workplace, task: TaskRow, branch: str | None, request: Request) -> None:
+        workplace.actor.require("operator")
         self._workplace = workplace
         self._task = task
         self._request = request

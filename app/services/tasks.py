@@ -58,6 +58,8 @@ def submit_task(
     ``on_warning`` is told what the checker found that is no error. Raises ``InputError``, ``NotFound``
     (namespace) or ``PlanRejected``; nothing is kept then.
     """
+    workplace.actor.require("operator")
+    new = replace(new, namespace=seen_namespace(workplace, new.namespace))
     goal = _goal_document(workplace, new)
     plan = None if new.plan is None else _checked_plan(workplace, new.plan, new.namespace, on_warning)
     if plan is None:
@@ -152,6 +154,14 @@ def _first_commits(
     if plan is not None:
         scribe.adopt_plan(plan, {"who": author}, author=author)
     journal.flush()
+
+
+def seen_namespace(workplace: Workplace, namespace: str | None) -> str | None:
+    """The namespace of what the actor makes: an actor of one has no other. Raises ``NotFound``."""
+    chosen = namespace if namespace is not None else workplace.actor.namespace
+    if not workplace.actor.sees(chosen):
+        raise NotFound("namespace", str(chosen))
+    return chosen
 
 
 def find_task(workplace: Workplace, prefix: str) -> TaskRow:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
 from app.db.reviews import ProposalTable
-from app.db.serving import KeyTable
+from app.db.serving import KeyTable, TaskLists
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.access import LOCAL, Actor
@@ -34,6 +34,7 @@ class Workplace:
     namespaces: NamespaceTable
     leases: Leases
     keys: KeyTable
+    lists: TaskLists
     proposals: ProposalTable
     ledger: Callable[[str], Ledger]
     upkeep: Upkeep
