@@ -109,7 +109,7 @@ def test_another_namespace_is_not_there(server: LookServer) -> None:
     assert server.client.get("/api/tasks?namespace=mine", headers=theirs).json["items"] == []  # type: ignore[index]
     outside = {"goal": "g", "plan": PLAN, "namespace": "theirs"}
     assert status(server, "POST", "/api/tasks", mine, outside) == 404
-    names = [each["name"] for each in server.client.get("/api/namespaces", headers=mine).json["items"]]  # type: ignore[index]
+    names = [each["namespace"] for each in server.client.get("/api/namespaces", headers=mine).json["items"]]  # type: ignore[index]
     assert names == ["mine"]
     assert status(server, "GET", "/api/namespaces/theirs", mine) == 404
     assert status(server, "GET", "/api/tools/look", mine) == 200

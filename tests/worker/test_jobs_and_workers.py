@@ -88,11 +88,14 @@ def test_a_full_namespace_waits_and_a_full_backlog_refuses(jobs: JobTable) -> No
     jobs.put(Job("b", "main", None))
     with pytest.raises(Busy):
         jobs.put(Job("c", "main"), most=2)
-    assert claimed(jobs, full=["billing"]) == "b"
-    assert claimed(jobs, full=["billing"]) is None
+    assert claimed(jobs, limits={"billing": 0}) == "b"
+    assert claimed(jobs, limits={"billing": 0}) is None
     assert claimed(jobs, namespaces=["other"]) is None
     assert claimed(jobs, namespaces=["billing"]) == "a"
     assert jobs.backlog().running == {"billing": 1, None: 1}
+    jobs.put(Job("d", "main", "billing"))
+    assert claimed(jobs, limits={"billing": 1}) is None
+    assert claimed(jobs, limits={"billing": 2}) == "d"
 
 
 def test_no_job_is_claimed_twice_by_many_at_once(jobs: JobTable) -> None:
