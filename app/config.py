@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     max_cost: float | None = Field(default=None, ge=0, description="what a run's model calls may cost")
     golden_dir: Path = Field(default=Path("golden"), description="where golden runs are stored")
     stackvm_user: str = Field(default="", description="whom the history names for a person's actions")
+    stackvm_server: str = Field(
+        default="", description="the StackVM server that commands ask; empty: they work here"
+    )
+    stackvm_api_key: SecretStr = Field(default=SecretStr(""), description="API key for that server")
     autoflow_base_url: str = Field(
         default="", description="where the AutoFlow server is; empty: there is none"
     )

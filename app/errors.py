@@ -17,6 +17,7 @@ StackVMError
 ├── ModelError                 the operator: key, model, server, or a budget    (exit 1)
 │   ├── UnusableReply          the model answered, and it is of no use          (app/llm/base.py)
 │   └── CallFailed             a call that failed for good, with what it cost   (app/llm/base.py)
+├── ServerFailed               the operator: a StackVM server gave no answer    (exit 1)
 ├── BranchMoved                another worker owns the branch now               (exit 1)
 ├── LeaseHeld                  another worker runs the branch                   (exit 1)
 └── StepError                  the plan: becomes that step's recorded error, never an exit
@@ -156,6 +157,25 @@ class ModelError(StackVMError):
     def may_pass(self) -> bool:
         """Whether the same request may succeed later."""
         return self.kind in ("rate_limit", "network", "timeout", "server")
+
+
+class ServerFailed(StackVMError):
+    """A StackVM server that was asked could not be reached, or gave no answer that is one.
+
+    ``may_pass``: the same request may succeed later. ``retry_after`` is in seconds, where the server named a time.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        may_pass: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
+        self.retry_after = retry_after
 
 
 class BranchMoved(StackVMError):

@@ -14,7 +14,7 @@ LAYERS = [
     {"server"},
     {"cli"},
     {"bootstrap"},
-    {"api", "worker"},
+    {"api", "worker", "remote"},
     {"services"},
     {"vm", "planner"},
     {"queue"},

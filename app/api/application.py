@@ -15,6 +15,7 @@ from app.api.proposals import proposals
 from app.api.state import Server, attach
 from app.api.steering import steering
 from app.api.tasks import tasks
+from app.api.views import views
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -46,6 +47,7 @@ def make_application(server: Server) -> APIFlask:
     auditing.register(app)
     for resource in (
         tasks,
+        views,
         steering,
         commits,
         lookback,

@@ -22,7 +22,9 @@ class Submit(In):
     """A goal, with the plan where a model is not to write it."""
 
     goal: str = Field(min_length=1, max_length=100_000, description="what you want, in your own words")
-    plan: Json = Field(None, description="a plan document; without it a model writes the plan")
+    plan: Json = Field(
+        None, description="a plan document, or the text of one; without it a model writes the plan"
+    )
     namespace: str | None = Field(None, max_length=240)
     response_format: dict[str, Any] | None = None
     history: Literal["sql", "git"] | None = Field(None, description="default: the server's HISTORY_BACKEND")

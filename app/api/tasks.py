@@ -31,7 +31,7 @@ def submit(json_data: Submit) -> Any:
     tags = checked_tags(json_data.tags)
     new = NewTask(
         json_data.goal,
-        None if json_data.plan is None else json.dumps(json_data.plan),
+        json_data.plan if isinstance(json_data.plan, str | None) else json.dumps(json_data.plan),
         json_data.namespace,
         json_data.response_format,
         json_data.history,

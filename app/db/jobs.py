@@ -105,6 +105,11 @@ class SqlJobs:
             chosen += [jobs.c.branch == branch]
         self._database.transact(lambda connection: connection.execute(delete(jobs).where(*chosen)))
 
+    def has(self, task_id: str, branch: str) -> bool:
+        asking = select(jobs.c.task_id).where(jobs.c.task_id == task_id, jobs.c.branch == branch).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(asking).first() is not None
+
     def owners(self) -> set[str]:
         with self._database.read() as connection:
             asking = select(jobs.c.owner).where(jobs.c.owner.is_not(None)).distinct()

@@ -66,6 +66,9 @@ class JobTable(Protocol):
     def withdraw(self, task_id: str, branch: str | None = None) -> None:
         """Nobody is to run the branch (or any of the task), whoever has the job."""
 
+    def has(self, task_id: str, branch: str) -> bool:
+        """Whether the branch is to run, or runs, by a job."""
+
     def owners(self) -> set[str]:
         """Who has jobs."""
 

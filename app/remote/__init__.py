@@ -1,0 +1,1 @@
+"""Another StackVM, asked over HTTP: what the commands do against a server."""
