@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from app.config import Settings, load_settings
 from app.db.base import JobTable, Presence
+from app.db.feed import SqlFeed
 from app.db.jobs import SqlJobs
 from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
@@ -31,6 +32,7 @@ from app.llm.prices import load_prices
 from app.queue.base import RunQueue
 from app.queue.embedded import EmbeddedQueue
 from app.services.doctor import Check, check, check_folder
+from app.services.feeds import Feeds
 from app.services.masked_asker import masked
 from app.services.model_checks import check_models
 from app.services.thinking import Askers
@@ -137,6 +139,7 @@ class ServerParts:
     jobs: JobTable
     queue: RunQueue
     workers: WorkerThreads
+    feeds: Feeds
     close: Callable[[], None]
 
 
@@ -154,6 +157,7 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         raise
     jobs = SqlJobs(database)
     queue = EmbeddedQueue(jobs, most=settings.max_backlog)
+    feed = SqlFeed(database)
     workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads)
 
     def close() -> None:
@@ -162,7 +166,7 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         database.close()
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    return ServerParts(settings, place, jobs, queue, workers, close)
+    return ServerParts(settings, place, jobs, queue, workers, Feeds(place, feed), close)
 
 
 def _load_tools(settings: Settings) -> Registry:

@@ -7,6 +7,7 @@ import atexit
 from flask import Flask
 
 from app.api.application import make_application
+from app.api.hub import Hub
 from app.api.state import Server
 from app.bootstrap import open_server
 
@@ -14,8 +15,14 @@ from app.bootstrap import open_server
 def make_server() -> Flask:
     """Everything opened and running. Raises ``ConfigurationError``."""
     parts = open_server()
-    app = make_application(Server(parts.settings, parts.workplace, parts.jobs, parts.queue))
+    hub = Hub(parts.feeds)
+    app = make_application(Server(parts.settings, parts.workplace, parts.jobs, parts.queue, hub))
     parts.workers.start()
-    app.extensions["stackvm.close"] = parts.close
-    atexit.register(parts.close)
+
+    def close() -> None:
+        hub.stop()
+        parts.close()
+
+    app.extensions["stackvm.close"] = close
+    atexit.register(close)
     return app

@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import current_app, g
 
+from app.api.hub import Hub
 from app.config import Settings
 from app.db.base import JobTable
 from app.queue.base import RunQueue
@@ -24,6 +25,7 @@ class Server:
     workplace: Workplace
     jobs: JobTable
     queue: RunQueue
+    hub: Hub
 
 
 def attach(app: object, server: Server) -> None:

@@ -1,0 +1,98 @@
+"""``/api/tasks/{id}/events`` and ``/api/events``: what happens, as it happens (Server-Sent Events)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiflask import APIBlueprint
+from flask import g, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.event_stream import StreamResponse, opened
+from app.api.state import place, server
+from app.api.streams import RETRY_MS, ListStream, TaskStream, old_events
+from app.errors import InputError
+from app.services.changes import find_changes, position_of
+from app.services.feeds import list_end, read_list_position
+from app.services.positions import Position, read_position
+from app.services.tasks import find_task
+
+events = APIBlueprint("events", __name__, url_prefix="/api", tag="events")
+
+_HELLO: Final = f"retry: {RETRY_MS}\n\n".encode()
+_STREAM: Final[dict[str | int, Any]] = {
+    "200": {
+        "description": "events; `id` is what to come back with",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+_LAST: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "the id of the last event that arrived; sent by browsers that come again",
+}
+
+
+class From(BaseModel):
+    """Where to begin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    last_event_id: str | None = Field(None, description="as the header `Last-Event-ID`, which goes before it")
+    since: str | None = Field(None, pattern="^(start|now)$", description="without an id: `start` or `now`")
+
+
+@events.get("/tasks/<task_id>/events")
+@events.input(From, location="query")
+@events.doc(
+    operation_id="watchTask",
+    summary="Watch a task",
+    responses={**_STREAM, 404: "no such task", 422: "the id is none of ours", 429: "too many streams"},
+)
+def watch_task(task_id: str, query_data: From) -> Any:
+    """`commit`, `branch`, `status` and `task` events, each once, in order, and only when it is durable; a
+    connection that comes again with the id of its last event goes on behind it, on any server process.
+    `live` events have no id: what is under way now, as a whole."""
+    hub = server().hub
+    hub.check_room()
+    text = _last_event_id(query_data)
+    begin = read_position(text) if text else None
+    row = find_task(place(), task_id)
+    seen = hub.feeds.read_one(row)
+    now = position_of(seen)
+    if begin is None:
+        begin = now if query_data.since == "now" else Position()
+    stream = TaskStream(opened(), row.id, now)
+    stream.tell([_HELLO])
+    if begin != now:
+        repository = hub.feeds.repository(row)
+        stream.tell(old_events(find_changes(begin, seen, repository), repository))
+    return StreamResponse(hub, stream, seen)
+
+
+@events.get("/events")
+@events.input(From, location="query")
+@events.doc(
+    operation_id="watchTasks",
+    summary="Watch the list of tasks",
+    responses={**_STREAM, 422: "the id is none of ours", 429: "too many streams"},
+)
+def watch_tasks(query_data: From) -> Any:
+    """`tasks` events: the tasks that are new or changed, as the list shows them. Without an id it begins with what
+    changes from now on."""
+    hub = server().hub
+    hub.check_room()
+    text = _last_event_id(query_data)
+    if not text and query_data.since == "start":
+        raise InputError("the list has no start", hint="read GET /api/tasks, then watch from now on")
+    namespace = g.actor.namespace
+    stream = ListStream(
+        opened(), namespace, read_list_position(text) if text else list_end(hub.feeds, namespace)
+    )
+    stream.tell([_HELLO])
+    return StreamResponse(hub, stream)
+
+
+def _last_event_id(given: From) -> str | None:
+    return request.headers.get("Last-Event-ID") or given.last_event_id
