@@ -15,6 +15,6 @@ keepalive = 30
 
 def worker_exit(server: Any, worker: Any) -> None:
     """The runs of a worker that leaves are paused at their next step and given back."""
-    close = getattr(worker.wsgi, "extensions", {}).get("stackvm.close")
+    close = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("stackvm.close")
     if close is not None:
         close()

@@ -42,6 +42,7 @@ from app.tools.loader import load_registry
 from app.tools.masks import Masks
 from app.tools.registry import Registry
 from app.tools.secrets import SHORTEST, Secrets, checked_secrets
+from app.worker.live import LiveWatcher
 from app.worker.threads import WorkerThreads
 
 _LEAST_KEY: Final = 16
@@ -158,10 +159,12 @@ def open_server(settings: Settings | None = None) -> ServerParts:
     jobs = SqlJobs(database)
     queue = EmbeddedQueue(jobs, most=settings.max_backlog)
     feed = SqlFeed(database)
-    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads)
+    live = LiveWatcher(feed, place.secrets.masks.text)
+    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads, watcher=live)
 
     def close() -> None:
         workers.stop(settings.shutdown_seconds)
+        live.stop()
         presence.close()
         database.close()
 

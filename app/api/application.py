@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from app.api import guard, problems
+from app.api.chat import chat
 from app.api.events import events
 from app.api.health import health
 from app.api.state import Server, attach
@@ -34,6 +35,6 @@ def make_application(server: Server) -> APIFlask:
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, events, health):
+    for resource in (tasks, events, chat, health):
         app.register_blueprint(resource)
     return app

@@ -28,6 +28,10 @@ class Connection(Protocol):
     def waiting_bytes(self) -> int:
         """How much it has not taken yet."""
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether it may be closed with nothing lost."""
+
     def send(self, data: bytes) -> bool:
         """Pass it on or keep it for later. ``False``: it is gone, or can't keep up."""
 
@@ -46,6 +50,10 @@ class SocketConnection:
     @property
     def waiting_bytes(self) -> int:
         return len(self._buffer)
+
+    @property
+    def is_drained(self) -> bool:
+        return not self._buffer
 
     def send(self, data: bytes) -> bool:
         self._buffer += data
@@ -89,6 +97,10 @@ class ThreadConnection:
     @property
     def waiting_bytes(self) -> int:
         return self._waiting
+
+    @property
+    def is_drained(self) -> bool:
+        return True  # the end is queued behind it
 
     def send(self, data: bytes) -> bool:
         self._waiting += len(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -56,7 +56,7 @@ class Stream:
                 self._pending.popleft()
             if page and not self.connection.send(bytes(page)):
                 return False
-        return not (self.is_over and not self._pending and self.connection.waiting_bytes == 0)
+        return not (self.is_over and not self._pending and self.connection.is_drained)
 
     @property
     def is_behind(self) -> bool:
@@ -99,11 +99,14 @@ class ListStream(Stream):
 class News:
     """What happened in a task between two looks, for all its streams: written down once.
 
-    ``live`` is what is under way by branch, where that changed.
+    ``live`` is what is under way by branch, where that changed. ``is_at_rest``: nobody runs it, or should.
     """
 
-    def __init__(self, events: list[TaskEvent], live: dict[str, Any] | None) -> None:
+    def __init__(
+        self, events: Sequence[TaskEvent], live: dict[str, Any] | None, is_at_rest: bool = False
+    ) -> None:
         self.events = events
+        self.is_at_rest = is_at_rest
         self.live = live
         self._parts: list[bytes] | None = None
 
@@ -139,8 +142,8 @@ class Watched:
         if seen != self.seen:
             repository = feeds.repository(seen.row)
             events = list(find_changes(position_of(self.seen), seen, repository).events(repository))
-        if events or fresh_live is not None:
-            news = News(events, _parsed(fresh_live))
+        if events or fresh_live is not None or at_rest(seen) != at_rest(self.seen):
+            news = News(events, _parsed(fresh_live), at_rest(seen))
             for stream in self.streams:
                 stream.hear(news)
                 stream.position = position_of(seen)
@@ -154,10 +157,15 @@ class Watched:
         repository = feeds.repository(seen.row)
         for stream in self.newcomers:
             events = list(find_changes(stream.position, seen, repository).events(repository))
-            stream.hear(News(events, _parsed(live)))
+            stream.hear(News(events, _parsed(live), at_rest(seen)))
             stream.position = position_of(seen)
             self.streams.add(stream)
         self.newcomers.clear()
+
+
+def at_rest(seen: TaskRead) -> bool:
+    """Whether nobody runs the task, and nobody is to."""
+    return not seen.has_job and seen.row.status not in ("queued", "planning", "running")
 
 
 def _parsed(live: dict[str, str] | None) -> dict[str, Any] | None:

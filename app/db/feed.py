@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection, delete, select
 
 from app.db.base import BranchRow, TaskRow
-from app.db.models import branches, live, refs, repositories, tasks
+from app.db.models import branches, jobs, live, refs, repositories, tasks
 from app.db.session import Database
 from app.db.upsert import insert_replacing
 
@@ -20,19 +20,31 @@ _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclas
 _AT_ONCE: Final = 500
 """So many tasks a query: databases limit how many parameters one has."""
 
-STALE_MS: Final = 20_000
+STALE_MS: Final = 10_000
 """What was under way so long ago, and not written anew since, is not: its worker died."""
 
-Item = TypeVar("Item")
+_LEFT_MS: Final = 3_600_000
+
+
+class LiveRow(NamedTuple):
+    """What is under way on a branch: JSON."""
+
+    task_id: str
+    branch: str
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRead:
-    """A task's rows as they were a moment ago. ``heads`` are by branch, empty where the history is no SQL one."""
+    """A task's rows as they were a moment ago. ``heads`` are by branch, empty where the history is no SQL one.
+
+    ``has_job``: a worker has a run of it, or should take one.
+    """
 
     row: TaskRow
     branches: Mapping[str, BranchRow]
     heads: Mapping[str, bytes]
+    has_job: bool = False
 
 
 class FeedTable(Protocol):
@@ -48,11 +60,11 @@ class FeedTable(Protocol):
     def live(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """What is under way, by task and branch: JSON."""
 
-    def put_live(self, task_id: str, branch: str, data: str) -> None:
-        """Replace what is under way on a branch."""
+    def put_live(self, rows: Sequence[LiveRow], gone: Sequence[tuple[str, str]] = ()) -> None:
+        """Replace what is under way on some branches; on those of ``gone``, by task and branch, nothing is."""
 
-    def drop_live(self, task_id: str, branches: Collection[str]) -> None:
-        """Nothing is any more."""
+    def clear_live(self) -> None:
+        """Forget what workers that died left behind."""
 
 
 class SqlFeed:
@@ -65,11 +77,13 @@ class SqlFeed:
         found: dict[str, TaskRead] = {}
         for some in _in_parts(task_ids):
             with self._database.read() as connection:
-                # The rows before the refs: a run's status changes after its commits are durable.
+                # In this order: a run's commits are durable before its status changes, and that before its job goes.
+                asking = select(jobs.c.task_id).where(jobs.c.task_id.in_(some)).distinct()
+                at_work = set(connection.execute(asking).scalars())
                 rows = _rows(connection, some)
                 known = _branches(connection, some)
                 heads = _heads(connection, some)
-            found |= {row.id: TaskRead(row, known[row.id], heads[row.id]) for row in rows}
+            found |= {row.id: TaskRead(row, known[row.id], heads[row.id], row.id in at_work) for row in rows}
         return found
 
     def changed(self, since_ms: int, namespace: str | None, limit: int) -> Sequence[TaskRow]:
@@ -92,19 +106,24 @@ class SqlFeed:
                     found[task_id][branch] = data
         return found
 
-    def put_live(self, task_id: str, branch: str, data: str) -> None:
+    def put_live(self, rows: Sequence[LiveRow], gone: Sequence[tuple[str, str]] = ()) -> None:
         putting = insert_replacing(self._database.kind, live)
 
         def work(connection: Connection) -> None:
             now = self._database.now_ms(connection)
-            row = {"task_id": task_id, "branch": branch, "updated_ms": now, "data": data}
-            connection.execute(putting, row)
+            for task_id, branch in gone:
+                connection.execute(delete(live).where(live.c.task_id == task_id, live.c.branch == branch))
+            if rows:
+                connection.execute(putting, [{**row._asdict(), "updated_ms": now} for row in rows])
 
         self._database.transact(work)
 
-    def drop_live(self, task_id: str, branches: Collection[str]) -> None:
-        dropping = delete(live).where(live.c.task_id == task_id, live.c.branch.in_(branches))
-        self._database.transact(lambda connection: connection.execute(dropping))
+    def clear_live(self) -> None:
+        def work(connection: Connection) -> None:
+            old = self._database.now_ms(connection) - _LEFT_MS
+            connection.execute(delete(live).where(live.c.updated_ms < old))
+
+        self._database.transact(work)
 
 
 def _rows(connection: Connection, task_ids: Sequence[str]) -> list[TaskRow]:
