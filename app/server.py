@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.api.application import make_application
 from app.api.hub import Hub
+from app.api.metrics import note_streams
 from app.api.state import Server
 from app.bootstrap import open_server
 
@@ -15,7 +16,7 @@ from app.bootstrap import open_server
 def make_server() -> Flask:
     """Everything opened and running. Raises ``ConfigurationError``."""
     parts = open_server()
-    hub = Hub(parts.feeds)
+    hub = Hub(parts.feeds, on_count=note_streams)
     app = make_application(Server(parts.settings, parts.workplace, parts.jobs, parts.queue, hub))
     parts.workers.start()
 

@@ -8,6 +8,8 @@ from app.api import guard, problems
 from app.api.chat import chat
 from app.api.events import events
 from app.api.health import health
+from app.api.metrics import metrics
+from app.api.metrics import register as count_requests
 from app.api.state import Server, attach
 from app.api.tasks import tasks
 
@@ -34,7 +36,8 @@ def make_application(server: Server) -> APIFlask:
     attach(app, server)
     problems.register(app)
     app.error_processor(problems.validation_problem)
+    count_requests(app)
     guard.register(app)
-    for resource in (tasks, events, chat, health):
+    for resource in (tasks, events, chat, health, metrics):
         app.register_blueprint(resource)
     return app

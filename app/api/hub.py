@@ -11,7 +11,7 @@ import logging
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -38,10 +38,18 @@ logger = logging.getLogger(__name__)
 class Hub:
     """All streams of a process. Its thread starts with the first of them."""
 
-    def __init__(self, feeds: Feeds, *, most: int = MAX_STREAMS, lifetime_seconds: float = LIFETIME_SECONDS):
+    def __init__(
+        self,
+        feeds: Feeds,
+        *,
+        most: int = MAX_STREAMS,
+        lifetime_seconds: float = LIFETIME_SECONDS,
+        on_count: Callable[[int], None] | None = None,
+    ) -> None:
         self.feeds = feeds
         self._most = most
         self._lifetime = lifetime_seconds
+        self._on_count = on_count
         self._lock = threading.Lock()
         self._newcomers: list[tuple[Stream, TaskRead | None]] = []
         self._streams: set[Stream] = set()
@@ -84,6 +92,10 @@ class Hub:
         self._wake()
         if thread is not None:
             thread.join(5.0)
+
+    def _say_count(self) -> None:
+        if self._on_count is not None:
+            self._on_count(len(self._streams))
 
     def _wake(self) -> None:
         with suppress(OSError):  # full: it is awake
@@ -136,6 +148,8 @@ class Hub:
                 watched = self._watched.setdefault(stream.task_id, Watched(stream.task_id, seen))
                 watched.newcomers.append(stream)
             self._pump(stream)
+        if newcomers:
+            self._say_count()
 
     def _look(self) -> bool:
         """``False``: something is in the way, and it should be a while until the next look."""
@@ -208,6 +222,7 @@ class Hub:
             with suppress(KeyError, ValueError):
                 self._selector.unregister(stream.connection.socket)
         stream.connection.close()
+        self._say_count()
         watched = self._watched.get(stream.task_id) if isinstance(stream, TaskStream) else None
         if watched is not None and isinstance(stream, TaskStream):
             watched.streams.discard(stream)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from app.db.base import BranchRow, TaskRow
 from app.db.models import branches, jobs, live, refs, repositories, tasks
@@ -63,6 +63,9 @@ class FeedTable(Protocol):
     def put_live(self, rows: Sequence[LiveRow], gone: Sequence[tuple[str, str]] = ()) -> None:
         """Replace what is under way on some branches; on those of ``gone``, by task and branch, nothing is."""
 
+    def statuses(self) -> dict[str, int]:
+        """How many tasks there are of each status."""
+
     def clear_live(self) -> None:
         """Forget what workers that died left behind."""
 
@@ -117,6 +120,11 @@ class SqlFeed:
                 connection.execute(putting, [{**row._asdict(), "updated_ms": now} for row in rows])
 
         self._database.transact(work)
+
+    def statuses(self) -> dict[str, int]:
+        asking = select(tasks.c.status, func.count()).group_by(tasks.c.status)
+        with self._database.read() as connection:
+            return dict(connection.execute(asking).tuples().all())
 
     def clear_live(self) -> None:
         def work(connection: Connection) -> None:
