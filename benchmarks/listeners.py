@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,10 +53,8 @@ async def listen(url: str, task_ids: Sequence[str], listeners: int, ready: async
 async def _follow(url: str, heard: Heard, connected: asyncio.Semaphore) -> None:
     """As a browser does: comes again with the last id until the task has completed."""
     while not heard.is_over:
-        try:
+        with suppress(OSError, asyncio.IncompleteReadError):
             await _follow_once(url, heard, connected)
-        except (ConnectionError, asyncio.IncompleteReadError, OSError):
-            pass
         if not heard.is_over:
             await asyncio.sleep(0.5)
 

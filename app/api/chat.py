@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.event_stream import StreamResponse, opened
-from app.api.state import place, server
+from app.api.state import hub, place, server
 from app.api.ui_messages import HEADERS, MessageStream
 from app.errors import InputError
 from app.plan.model import Json
@@ -75,7 +75,7 @@ def stream_execute(json_data: StreamExecute) -> Any:
     """The run goes on when the client goes away. `messageMetadata` has the task's id."""
     parts, workplace = server(), place()
     workplace.actor.require("operator")
-    parts.hub.check_room()
+    hub().check_room()
     plan = None if json_data.plan is None else json.dumps(json_data.plan)
     new = NewTask(
         _goal(json_data),
@@ -85,13 +85,13 @@ def stream_execute(json_data: StreamExecute) -> Any:
         max_steps=json_data.max_steps,
     )
     row = submit_task(workplace, new)
-    feeds = parts.hub.feeds
+    feeds = hub().feeds
     seen = feeds.read_one(row)
     queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel)
     stream = MessageStream(opened(), row, position_of(seen), feeds)
     repository = feeds.repository(row)
     stream.begin(find_changes(Position(), seen, repository).events(repository), repository)
-    return StreamResponse(parts.hub, stream, seen, {**HEADERS, "Location": f"/api/tasks/{row.id}"})
+    return StreamResponse(hub(), stream, seen, {**HEADERS, "Location": f"/api/tasks/{row.id}"})
 
 
 def _goal(given: StreamExecute) -> str:

@@ -9,7 +9,7 @@ from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.event_stream import StreamResponse, opened
-from app.api.state import place, server
+from app.api.state import hub, place
 from app.api.streams import RETRY_MS, ListStream, TaskStream, old_events
 from app.errors import InputError
 from app.services.changes import find_changes, position_of
@@ -54,21 +54,21 @@ def watch_task(task_id: str, query_data: From) -> Any:
     """`commit`, `branch`, `status` and `task` events, each once, in order, and only when it is durable; a
     connection that comes again with the id of its last event goes on behind it, on any server process.
     `live` events have no id: what is under way now, as a whole."""
-    hub = server().hub
-    hub.check_room()
+    streams = hub()
+    streams.check_room()
     text = _last_event_id(query_data)
     begin = read_position(text) if text else None
     row = find_task(place(), task_id)
-    seen = hub.feeds.read_one(row)
+    seen = streams.feeds.read_one(row)
     now = position_of(seen)
     if begin is None:
         begin = now if query_data.since == "now" else Position()
     stream = TaskStream(opened(), row.id, now)
     stream.tell([_HELLO])
     if begin != now:
-        repository = hub.feeds.repository(row)
+        repository = streams.feeds.repository(row)
         stream.tell(old_events(find_changes(begin, seen, repository), repository))
-    return StreamResponse(hub, stream, seen)
+    return StreamResponse(streams, stream, seen)
 
 
 @events.get("/events")
@@ -81,17 +81,17 @@ def watch_task(task_id: str, query_data: From) -> Any:
 def watch_tasks(query_data: From) -> Any:
     """`tasks` events: the tasks that are new or changed, as the list shows them. Without an id it begins with what
     changes from now on."""
-    hub = server().hub
-    hub.check_room()
+    streams = hub()
+    streams.check_room()
     text = _last_event_id(query_data)
     if not text and query_data.since == "start":
         raise InputError("the list has no start", hint="read GET /api/tasks, then watch from now on")
     namespace = g.actor.namespace
     stream = ListStream(
-        opened(), namespace, read_list_position(text) if text else list_end(hub.feeds, namespace)
+        opened(), namespace, read_list_position(text) if text else list_end(streams.feeds, namespace)
     )
     stream.tell([_HELLO])
-    return StreamResponse(hub, stream)
+    return StreamResponse(streams, stream)
 
 
 def _last_event_id(given: From) -> str | None:

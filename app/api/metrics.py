@@ -18,7 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import ValueClass
 
-from app.api.state import server
+from app.api.state import hub, server
 from app.errors import Forbidden, StorageError
 from app.vm.state import STATUSES
 
@@ -113,7 +113,7 @@ def _stored_figures() -> Iterator[Metric]:
     up = GaugeMetricFamily(f"{_PREFIX}_database_up", "Whether the database answers")
     try:
         backlog = server().jobs.backlog()
-        statuses = server().hub.feeds.table.statuses()
+        statuses = hub().feeds.table.statuses()
     except StorageError:
         up.add_metric([], 0)
         yield up

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.state import place, server
 from app.plan.model import Json
+from app.services.deletion import delete_task
 from app.services.queueing import queue_run
-from app.services.tasks import MAIN, NewTask, delete_task, find_task, list_tasks, submit_task, task_document
+from app.services.tasks import MAIN, NewTask, find_task, list_tasks, submit_task, task_document
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="tasks")
 

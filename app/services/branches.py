@@ -121,11 +121,13 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
         if not others:
             raise Conflict(f"{name!r} is the only branch of the task", hint="delete the task instead")
         refuse_running(workplace, task, name)
+        if name == task.current_branch:
+            workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
+        # The row, the branch, what is known of its calls: where we are killed between, the branch is whole
+        # and `gc` gives it a row again, or it is gone and `gc` drops the rest.
+        workplace.tasks.delete_branch(task.id, name)
         repository.delete_branch(name)
     workplace.ledger(task.id).drop_branch(name)
-    workplace.tasks.delete_branch(task.id, name)
-    if name == task.current_branch:
-        workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
     return head
 
 

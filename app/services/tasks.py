@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from app.history.repository import HEADS, Repository
 from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
-from app.services.leases import refuse_running
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
@@ -84,7 +83,11 @@ def submit_task(
         workplace.tasks.create(row)
         reached("task.created")
     except BaseException:
-        workplace.stores[backend].delete(task_id)
+        # What went wrong is to be told. Where even this fails, what is left is a history without a task, or a
+        # whole task: nobody knows whether its row came to be.
+        with suppress(StorageError):
+            workplace.tasks.delete(task_id)
+            workplace.stores[backend].delete(task_id)
         raise
     finally:
         store.close()
@@ -181,14 +184,15 @@ def task_document(row: TaskRow) -> dict[str, Any]:
 @contextmanager
 def open_repository(workplace: Workplace, task: TaskRow) -> Iterator[Repository]:
     """The task's repository, closed at the end of the block."""
-    store = _histories(workplace, task).open(task.id)
+    store = histories_of(workplace, task).open(task.id)
     try:
         yield Repository(store)
     finally:
         store.close()
 
 
-def _histories(workplace: Workplace, task: TaskRow) -> StoreFactory:
+def histories_of(workplace: Workplace, task: TaskRow) -> StoreFactory:
+    """Where the task's history is. Raises ``StorageError`` for a store that this version doesn't know."""
     factory = workplace.stores.get(task.store)
     if factory is None:
         raise StorageError(
@@ -196,13 +200,3 @@ def _histories(workplace: Workplace, task: TaskRow) -> StoreFactory:
             hint="one of " + ", ".join(workplace.stores),
         )
     return factory
-
-
-def delete_task(workplace: Workplace, task: TaskRow) -> None:
-    """Remove the task with its history and everything known of it. Raises ``Conflict`` while it runs."""
-    for branch in workplace.tasks.branches(task.id):
-        refuse_running(workplace, task, branch.name)
-    histories = _histories(workplace, task)
-    workplace.tasks.delete(task.id)
-    workplace.ledger(task.id).drop()
-    histories.delete(task.id)
