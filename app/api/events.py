@@ -13,9 +13,8 @@ from app.api.state import hub, place
 from app.api.streams import RETRY_MS, ListStream, TaskStream, old_events
 from app.errors import InputError
 from app.services.changes import find_changes, position_of
-from app.services.feeds import list_end, read_list_position
+from app.services.feeds import find_watched, list_end, read_list_position
 from app.services.positions import Position, read_position
-from app.services.tasks import find_task
 
 events = APIBlueprint("events", __name__, url_prefix="/api", tag="events")
 
@@ -58,15 +57,14 @@ def watch_task(task_id: str, query_data: From) -> Any:
     streams.check_room()
     text = _last_event_id(query_data)
     begin = read_position(text) if text else None
-    row = find_task(place(), task_id)
-    seen = streams.feeds.read_one(row)
+    seen = find_watched(place(), streams.feeds, task_id)
     now = position_of(seen)
     if begin is None:
         begin = now if query_data.since == "now" else Position()
-    stream = TaskStream(opened(), row.id, now)
+    stream = TaskStream(opened(), seen.row.id, now)
     stream.tell([_HELLO])
     if begin != now:
-        repository = streams.feeds.repository(row)
+        repository = streams.feeds.repository(seen.row)
         stream.tell(old_events(find_changes(begin, seen, repository), repository))
     return StreamResponse(streams, stream, seen)
 

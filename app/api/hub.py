@@ -54,11 +54,6 @@ class Hub:
         self._newcomers: list[tuple[Stream, TaskRead | None]] = []
         self._streams: set[Stream] = set()
         self._watched: dict[str, Watched] = {}
-        self._selector = selectors.DefaultSelector()
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -80,6 +75,7 @@ class Hub:
                 return
             self._newcomers.append((stream, seen))
             if self._thread is None:
+                self._open()
                 self._thread = threading.Thread(target=self._run, daemon=True, name="streams")
                 self._thread.start()
         self._wake()
@@ -89,13 +85,20 @@ class Hub:
         with self._lock:
             self._stopping = True
             thread = self._thread
-        self._wake()
         if thread is not None:
+            self._wake()
             thread.join(5.0)
 
     def _say_count(self) -> None:
         if self._on_count is not None:
             self._on_count(len(self._streams))
+
+    def _open(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
 
     def _wake(self) -> None:
         with suppress(OSError):  # full: it is awake
@@ -116,6 +119,8 @@ class Hub:
         for stream in list(self._streams):
             self._drop(stream)
         self._selector.close()
+        self._waker.close()
+        self._woken.close()
 
     def _wait(self, until: float) -> None:
         """For clients that can take more, or go, or come."""
