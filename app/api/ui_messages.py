@@ -184,9 +184,10 @@ class _Text:
             yield from self.close()
             return
         whole = answer if isinstance(answer, str) else canonical(answer).decode().rstrip("\n")
-        if not whole.startswith(self._said):
+        rest = _rest(whole, self._said)
+        if rest is None:
             yield from self.close()
-        rest = whole[len(self._said) :]
+            rest = whole
         if rest:
             yield from self._say(rest)
         yield from self.close()
@@ -204,6 +205,15 @@ class _Text:
         if self.is_open:
             yield part("text-end", id=f"text-{self._number}")
         self.is_open, self._said, self._source = False, "", None
+
+
+def _rest(whole: str, said: str) -> str | None:
+    """What is missing of a text; ``None`` where something else was said. White space around an answer is cut off
+    when it is there as a whole."""
+    for begun in (said, said.lstrip()):
+        if whole.startswith(begun):
+            return whole[len(begun) :]
+    return "" if said.strip() == whole.strip() else None
 
 
 def _answer_text(branch: dict[str, Any]) -> dict[str, Any] | None:
