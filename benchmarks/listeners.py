@@ -47,6 +47,8 @@ async def listen(url: str, task_ids: Sequence[str], listeners: int, ready: async
     asking = asyncio.create_task(_ask_others(url, others))
     await asyncio.gather(*running)
     asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
     return Listening(heard, others)
 
 
@@ -96,11 +98,18 @@ def _take(heard: Heard, event: dict[str, str]) -> bool:
 async def _ask_others(url: str, took: list[float]) -> None:
     while True:
         begun = time.perf_counter()
-        reader, writer = await _request(url, "/api/tasks")
-        await reader.read()
-        writer.close()
-        took.append((time.perf_counter() - begun) * 1000)
+        with suppress(OSError):  # the server starts anew
+            await _ask(url, "/api/tasks")
+            took.append((time.perf_counter() - begun) * 1000)
         await asyncio.sleep(0.05)
+
+
+async def _ask(url: str, path: str) -> None:
+    reader, writer = await _request(url, path)
+    try:
+        await reader.read()
+    finally:
+        writer.close()
 
 
 async def _request(

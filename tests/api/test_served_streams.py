@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
@@ -177,9 +178,11 @@ def sdk() -> Path:
         if os.environ.get("CI"):
             raise AssertionError("node and npm are needed")
         pytest.skip("no node")
-    if not (NODE / "node_modules" / "ai").exists():
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(command, cwd=NODE, check=True, timeout=110)
+    with (NODE / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run side by side
+        if not (NODE / "node_modules" / "ai").exists():
+            command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+            subprocess.run(command, cwd=NODE, check=True, timeout=110)
     return NODE
 
 
