@@ -25,12 +25,6 @@ _STREAM: Final[dict[str | int, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
-_LAST: Final = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": "the id of the last event that arrived; sent by browsers that come again",
-}
 
 
 class From(BaseModel):

@@ -53,6 +53,7 @@ class Hub:
         self._lock = threading.Lock()
         self._newcomers: list[tuple[Stream, TaskRead | None]] = []
         self._streams: set[Stream] = set()
+        self._eager: set[Stream] = set()
         self._watched: dict[str, Watched] = {}
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -109,6 +110,9 @@ class Hub:
         while not self._stopping:
             self._wait(look)
             self._admit()
+            # A page each, in turn: a long history for one must not hold up the news of all.
+            for stream in list(self._eager):
+                self._pump(stream)
             now = monotonic()
             if now >= look and self._streams:
                 look = now + (LOOK_SECONDS if self._look() else _TROUBLE_SECONDS)
@@ -126,6 +130,8 @@ class Hub:
         """For clients that can take more, or go, or come."""
         # Beyond a look's time nobody is waited for; without streams, for somebody to come.
         seconds = max(0.0, until - monotonic()) if self._streams else None
+        if self._eager:
+            seconds = 0.0
         for key, _ in self._selector.select(seconds):
             stream = key.data
             if stream is None:
@@ -185,11 +191,14 @@ class Hub:
         if seen is not None:
             try:
                 watched.look(self.feeds, seen, live)
+                return
+            except StackVMError as error:
+                logger.warning("task %s can't be watched: %s", task_id, error)
             except Exception:
-                # One damaged history must not silence all others.
-                logger.exception("task %s can't be watched", task_id)
-                for stream in [*watched.streams, *watched.newcomers]:
-                    self._drop(stream)
+                logger.exception("task %s can't be watched by a fault of ours", task_id)
+            # One damaged history must not silence all others. Its clients come again, with their ids.
+            for stream in [*watched.streams, *watched.newcomers]:
+                self._drop(stream)
             return
         for stream in [*watched.streams, *watched.newcomers]:
             stream.end()
@@ -204,7 +213,12 @@ class Hub:
             goes_on = False
         if not goes_on:
             self._drop(stream)
-        elif isinstance(stream.connection, SocketConnection):
+            return
+        if stream.is_eager:
+            self._eager.add(stream)
+        else:
+            self._eager.discard(stream)
+        if isinstance(stream.connection, SocketConnection):
             waits = stream.connection.waiting_bytes > 0
             interest = selectors.EVENT_READ | (selectors.EVENT_WRITE if waits else 0)
             if self._selector.get_key(stream.connection.socket).events != interest:
@@ -223,6 +237,7 @@ class Hub:
         if stream not in self._streams:
             return
         self._streams.discard(stream)
+        self._eager.discard(stream)
         if isinstance(stream.connection, SocketConnection):
             with suppress(KeyError, ValueError):
                 self._selector.unregister(stream.connection.socket)

@@ -45,23 +45,28 @@ class Stream:
         self._pending.append(iter(parts))
 
     def pump(self) -> bool:
-        """Send what the client takes. ``False``: the stream is at its end, or its client."""
-        while self._pending and self.connection.waiting_bytes < _PAGE_BYTES:
-            page = bytearray()
+        """Send some of what the client takes. ``False``: the stream is at its end, or its client."""
+        page = bytearray()
+        while self.is_eager and len(page) < _PAGE_BYTES:
             for part in self._pending[0]:
                 page += part
                 if len(page) >= _PAGE_BYTES:
                     break
             else:
                 self._pending.popleft()
-            if page and not self.connection.send(bytes(page)):
-                return False
+        if page and not self.connection.send(bytes(page)):
+            return False
         return not (self.is_over and not self._pending and self.connection.is_drained)
 
     @property
     def is_behind(self) -> bool:
         """Whether there is more to send than was taken."""
         return bool(self._pending)
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether the client would take more at once."""
+        return bool(self._pending) and self.connection.waiting_bytes < _PAGE_BYTES
 
     @property
     def is_hopeless(self) -> bool:
