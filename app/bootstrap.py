@@ -21,8 +21,10 @@ from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
+from app.db.proposals import SqlProposals
 from app.db.serving import JobTable
 from app.db.session import Database, open_database
+from app.db.task_lists import SqlTaskLists
 from app.db.tasks import SqlTasks
 from app.db.upkeep import SqlUpkeep
 from app.history.git_store import GitStoreFactory
@@ -107,6 +109,8 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
         keys=SqlKeys(database),
+        lists=SqlTaskLists(database),
+        proposals=SqlProposals(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
         upkeep=SqlUpkeep(database),
         stores={

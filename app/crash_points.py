@@ -31,6 +31,8 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "step.committed": "a step is committed in memory",
         "run.over": "a run is over and flushed, the task's row does not say so yet",
         "revision.committed": "a revision is durable on its branch, the task's row does not know the branch",
+        "proposal.approving": "an approval is ours, its revision is not committed",
+        "proposal.committed": "an approved revision is durable, neither queued nor noted in its proposal",
         "decision.committed": "a decision is durable, the task's row does not say so yet",
         "export.written": "an export is complete and durable, and does not have its name yet",
         "import.begun": "an imported task has a history without anything in it",

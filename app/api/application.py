@@ -6,11 +6,17 @@ from apiflask import APIFlask
 
 from app.api import guard, problems
 from app.api.chat import chat
+from app.api.commits import commits
 from app.api.events import events
 from app.api.health import health
+from app.api.lookback import lookback
 from app.api.metrics import metrics
 from app.api.metrics import register as count_requests
+from app.api.namespaces import namespaces
+from app.api.plans import plans
+from app.api.proposals import proposals
 from app.api.state import Server, attach
+from app.api.steering import steering
 from app.api.tasks import tasks
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -33,11 +39,25 @@ def make_application(server: Server) -> APIFlask:
         AUTO_404_RESPONSE=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a branch may be asked for that can't be there: that is no redirect
     attach(app, server)
     problems.register(app)
     app.error_processor(problems.validation_problem)
     count_requests(app)
     guard.register(app)
-    for resource in (tasks, events, chat, health, metrics):
+    resources = (
+        tasks,
+        steering,
+        events,
+        chat,
+        commits,
+        lookback,
+        proposals,
+        plans,
+        namespaces,
+        health,
+        metrics,
+    )
+    for resource in resources:
         app.register_blueprint(resource)
     return app

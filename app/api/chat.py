@@ -8,20 +8,22 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.descriptions import problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.state import hub, place, server
 from app.api.ui_messages import HEADERS, MessageStream
 from app.errors import InputError
 from app.plan.model import Json
 from app.services.changes import find_changes, position_of
+from app.services.deletion import delete_task
 from app.services.positions import Position
 from app.services.queueing import queue_run
 from app.services.tasks import MAIN, NewTask, submit_task
 
 chat = APIBlueprint("chat", __name__, url_prefix="/api", tag="events")
 
-_STREAM: Final[dict[str | int, Any]] = {
-    "200": {
+_STREAM: Final[dict[int, Any]] = {
+    200: {
         "description": "a UI message stream, version 1",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
@@ -69,7 +71,7 @@ class StreamExecute(BaseModel):
 @chat.doc(
     operation_id="streamExecute",
     summary="Submit a goal, and stream its run to `useChat` of the AI SDK",
-    responses={**_STREAM, 403: "not allowed", 404: "no such namespace", 422: "not valid", 429: "too much"},
+    responses={**_STREAM, **problems(404, 413, 415, 422)},
 )
 def stream_execute(json_data: StreamExecute) -> Any:
     """The run goes on when the client goes away. `messageMetadata` has the task's id."""
@@ -87,7 +89,11 @@ def stream_execute(json_data: StreamExecute) -> Any:
     row = submit_task(workplace, new)
     feeds = hub().feeds
     seen = feeds.read_one(row)
-    queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel)
+    try:
+        queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel)
+    except BaseException:
+        delete_task(workplace, row)  # a task that nobody will run was not submitted
+        raise
     stream = MessageStream(opened(), row, position_of(seen), feeds)
     repository = feeds.repository(row)
     stream.begin(find_changes(Position(), seen, repository).events(repository), repository)

@@ -8,19 +8,21 @@ from apiflask import APIBlueprint
 from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.descriptions import problems
 from app.api.event_stream import StreamResponse, opened
-from app.api.state import hub, place
+from app.api.lookup import the_task
+from app.api.state import hub
 from app.api.streams import RETRY_MS, ListStream, TaskStream, old_events
 from app.errors import InputError
 from app.services.changes import find_changes, position_of
-from app.services.feeds import find_watched, list_end, read_list_position
+from app.services.feeds import list_end, read_list_position
 from app.services.positions import Position, read_position
 
 events = APIBlueprint("events", __name__, url_prefix="/api", tag="events")
 
 _HELLO: Final = f"retry: {RETRY_MS}\n\n".encode()
-_STREAM: Final[dict[str | int, Any]] = {
-    "200": {
+_STREAM: Final[dict[int, Any]] = {
+    200: {
         "description": "events; `id` is what to come back with",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
@@ -41,7 +43,7 @@ class From(BaseModel):
 @events.doc(
     operation_id="watchTask",
     summary="Watch a task",
-    responses={**_STREAM, 404: "no such task", 422: "the id is none of ours", 429: "too many streams"},
+    responses={**_STREAM, **problems(404, 409, 422)},
 )
 def watch_task(task_id: str, query_data: From) -> Any:
     """`commit`, `branch`, `status` and `task` events, each once, in order, and only when it is durable; a
@@ -51,7 +53,7 @@ def watch_task(task_id: str, query_data: From) -> Any:
     streams.check_room()
     text = _last_event_id(query_data)
     begin = read_position(text) if text else None
-    seen = find_watched(place(), streams.feeds, task_id)
+    seen = streams.feeds.read_one(the_task(task_id))
     now = position_of(seen)
     if begin is None:
         begin = now if query_data.since == "now" else Position()
@@ -68,7 +70,7 @@ def watch_task(task_id: str, query_data: From) -> Any:
 @events.doc(
     operation_id="watchTasks",
     summary="Watch the list of tasks",
-    responses={**_STREAM, 422: "the id is none of ours", 429: "too many streams"},
+    responses={**_STREAM, **problems(422)},
 )
 def watch_tasks(query_data: From) -> Any:
     """`tasks` events: the tasks that are new or changed, as the list shows them. Without an id it begins with what

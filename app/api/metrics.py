@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import ValueClass
 
+from app.api.descriptions import problems
 from app.api.state import hub, server
 from app.errors import Forbidden, StorageError
 from app.vm.state import STATUSES
@@ -41,12 +42,12 @@ _durations = Histogram(
 _streams = Gauge(
     f"{_PREFIX}_event_streams", "Open event streams", registry=_registry, multiprocess_mode="livesum"
 )
-_ANSWERS: Final[dict[str | int, Any]] = {
-    "200": {
+_ANSWERS: Final[dict[int, Any]] = {
+    200: {
         "description": "Prometheus' text format",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     },
-    "403": {"description": "the key is for one namespace alone"},
+    **problems(),
 }
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

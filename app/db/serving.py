@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from app.db.base import TaskRow
 
 
 class Job(NamedTuple):
@@ -104,3 +106,80 @@ class KeyTable(Protocol):
 
     def any_valid(self, now_ms: int) -> bool:
         """Whether there is a key that is neither revoked nor expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks; what is not given does not matter. ``text`` is looked for in goals, in any case of letters."""
+
+    statuses: tuple[str, ...] = ()
+    namespace: str | None = None
+    tag: str | None = None
+    text: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class ListedTask(NamedTuple):
+    """A task in a list; ``number`` orders those made in one millisecond."""
+
+    row: TaskRow
+    number: int
+    tags: tuple[str, ...]
+
+
+class TaskLists(Protocol):
+    """Tasks a page at a time, and their tags."""
+
+    def page(
+        self, chosen: TaskFilter, limit: int, after: tuple[int, int] | None = None
+    ) -> Sequence[ListedTask]:
+        """The newest first, behind the one made at ``after``: (created_ms, number)."""
+
+    def tags(self, task_id: str) -> tuple[str, ...]:
+        """By name."""
+
+    def set_tags(self, task_id: str, wanted: Sequence[str]) -> None:
+        """These and no others. Nothing happens where there is no such task."""
+
+
+class Earlier(NamedTuple):
+    """A request under the same key. ``status`` ``None``: it is under way."""
+
+    fingerprint: str
+    status: int | None
+    body: str
+    headers: Mapping[str, str]
+
+
+class RequestTable(Protocol):
+    """Requests with an ``Idempotency-Key``, for a day."""
+
+    def begin(self, actor: str, key: str, fingerprint: str, now_ms: int) -> Earlier | None:
+        """Note a request; the earlier one where there is one under that key."""
+
+    def end(self, actor: str, key: str, status: int, body: str, headers: dict[str, str]) -> None:
+        """Keep the answer."""
+
+    def forget(self, actor: str, key: str) -> None:
+        """It came to nothing: the key may be used again."""
+
+
+class AuditRow(NamedTuple):
+    """Who did what, when, and to which task."""
+
+    at_ms: int
+    actor: str
+    action: str
+    task_id: str | None
+    detail: Mapping[str, Any]
+
+
+class AuditLog(Protocol):
+    """Every change, in order."""
+
+    def note(self, row: AuditRow) -> None:
+        """Add one."""
+
+    def page(self, limit: int, before: int | None, task_id: str | None) -> Sequence[tuple[int, AuditRow]]:
+        """The newest first, with their numbers."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from app.db.base import BranchRow, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
-from app.db.removal import remove_history
+from app.db.removal import remove_history, remove_serving
 from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.texts import storable, storable_or_none
@@ -142,6 +142,7 @@ class SqlTasks:
         def work(connection: Connection) -> None:
             for table in (effects, attempts, leases):
                 connection.execute(delete(table).where(table.c.task_id == task_id))
+            remove_serving(connection, task_id)
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 

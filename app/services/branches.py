@@ -10,7 +10,7 @@ from app.errors import Conflict
 from app.history.commits import Commit
 from app.history.refnames import check_branch_name
 from app.history.repository import HEADS, Repository
-from app.services.leases import refuse_running
+from app.services.leases import refuse_running, standing
 from app.services.tasks import MAIN, open_repository
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -48,7 +48,7 @@ def list_branches(workplace: Workplace, task: TaskRow) -> list[BranchView]:
         for name, head in repository.branches().items():
             commit = repository.commit(head)
             control = repository.reader.control(commit.tree)
-            status = known.get(name) or status_of(control)
+            status = standing(workplace, task.id, name, known.get(name) or status_of(control))
             views.append(
                 BranchView(
                     name,
@@ -71,6 +71,7 @@ def status_of(control: dict[str, object]) -> str:
 
 def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
     """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         commit = repository.resolve(revision)
         repository.fork(commit.oid, name)
@@ -115,6 +116,7 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
 
     Raises ``NotFound``, and ``Conflict`` where it runs or is the task's only one.
     """
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         head = repository.commit(repository.head(name))
         others = [other for other in repository.branches() if other != name]

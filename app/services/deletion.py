@@ -20,6 +20,7 @@ def delete_task(workplace: Workplace, task: TaskRow) -> int:
     Raises ``Conflict`` while a branch is being run; none can begin meanwhile. The rows go in one transaction, then
     what is on the disk: where we are killed between, ``gc`` finds a history without a task.
     """
+    workplace.actor.require("operator")
     with history_or_none(workplace, task) as store, hold_task(workplace, task, store):
         freed = history_bytes(workplace, task.id)
         workplace.tasks.delete(task.id)

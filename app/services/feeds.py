@@ -15,7 +15,7 @@ from app.db.feed import FeedTable, TaskRead
 from app.errors import InputError, NotFound
 from app.history.repository import Repository
 from app.services.positions import pack, unpack
-from app.services.tasks import find_task, task_document
+from app.services.tasks import task_document
 from app.services.workplace import Workplace
 
 _OPEN: Final = 32
@@ -81,14 +81,6 @@ class Feeds:
         """Nobody watches the task any more, or nothing goes on there."""
         with self._lock:
             self._open.pop(task_id, None)
-
-
-def find_watched(workplace: Workplace, feeds: Feeds, prefix: str) -> TaskRead:
-    """The task as it is now, for somebody who wants to watch it. Raises ``NotFound``, ``Ambiguous``."""
-    row = find_task(workplace, prefix)
-    if not workplace.actor.sees(row.namespace):
-        raise NotFound("task", prefix)
-    return feeds.read_one(row)
 
 
 @dataclass(frozen=True, slots=True)

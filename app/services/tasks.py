@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import InputError, PlanRejected, StorageError
+from app.errors import InputError, NotFound, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
@@ -18,6 +18,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
+from app.services.leases import standing
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
@@ -57,6 +58,8 @@ def submit_task(
     ``on_warning`` is told what the checker found that is no error. Raises ``InputError``, ``NotFound``
     (namespace) or ``PlanRejected``; nothing is kept then.
     """
+    workplace.actor.require("operator")
+    new = replace(new, namespace=seen_namespace(workplace, new.namespace))
     goal = _goal_document(workplace, new)
     plan = None if new.plan is None else _checked_plan(workplace, new.plan, new.namespace, on_warning)
     if plan is None:
@@ -153,16 +156,36 @@ def _first_commits(
     journal.flush()
 
 
+def seen_namespace(workplace: Workplace, namespace: str | None) -> str | None:
+    """The namespace of what the actor makes: an actor of one has no other. Raises ``NotFound``."""
+    chosen = namespace if namespace is not None else workplace.actor.namespace
+    if not workplace.actor.sees(chosen):
+        raise NotFound("namespace", str(chosen))
+    return chosen
+
+
 def find_task(workplace: Workplace, prefix: str) -> TaskRow:
-    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``."""
-    return workplace.tasks.find(prefix)
+    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``.
+
+    One of a namespace that the actor may not see is not there.
+    """
+    task = workplace.tasks.find(prefix)
+    if not workplace.actor.sees(task.namespace):
+        raise NotFound("task", prefix)
+    return _as_it_stands(workplace, task)
 
 
 def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence[TaskRow]:
     """The newest tasks first. Raises ``InputError`` for a status that does not exist."""
     if status is not None and status not in STATUSES:
         raise InputError(f"there is no status {status!r}", hint="one of " + ", ".join(STATUSES))
-    return workplace.tasks.list(status=status, limit=limit)
+    rows = [_as_it_stands(workplace, row) for row in workplace.tasks.list(status=status, limit=limit)]
+    return rows if status is None else [row for row in rows if row.status == status]
+
+
+def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
+    status = standing(workplace, row.id, row.current_branch, row.status)
+    return row if status == row.status else replace(row, status=status)
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:

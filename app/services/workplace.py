@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
-from app.db.serving import KeyTable
+from app.db.reviews import ProposalTable
+from app.db.serving import KeyTable, TaskLists
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.access import LOCAL, Actor
@@ -33,6 +34,8 @@ class Workplace:
     namespaces: NamespaceTable
     leases: Leases
     keys: KeyTable
+    lists: TaskLists
+    proposals: ProposalTable
     ledger: Callable[[str], Ledger]
     upkeep: Upkeep
     stores: Mapping[str, StoreFactory]

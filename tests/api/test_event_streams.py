@@ -19,14 +19,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "services"))
 from place import make_workplace
 
 from app.api.application import make_application
+from app.api.connections import ThreadConnection
 from app.api.hub import Hub
 from app.api.state import Server
+from app.api.streams import TaskStream, Watched
 from app.config import Settings
 from app.db.base import TaskRow
 from app.db.feed import LiveRow, SqlFeed
 from app.db.jobs import SqlJobs
 from app.errors import StorageError
 from app.queue.embedded import EmbeddedQueue
+from app.services.changes import position_of
 from app.services.feeds import Feeds
 from app.services.keys import create_key
 from app.services.namespaces import create_namespace
@@ -121,6 +124,32 @@ def test_with_the_id_of_its_last_event_a_client_misses_and_repeats_nothing(here:
         else:
             rest = here.events(path, headers={"Last-Event-ID": event["id"]})
         assert take(rest, is_live)[:-1] == whole[number:]
+
+
+def test_what_happens_while_a_client_comes_is_told_once(here: Here) -> None:
+    task = here.submit()
+    feeds = here.hub.feeds
+
+    def client() -> TaskStream:
+        stream = TaskStream(0.0, task.id, position_of(feeds.read_one(task)))
+        stream.connection = ThreadConnection()
+        return stream
+
+    early = client()
+    watched = Watched(task.id, feeds.read_one(task))
+    here.run(task)
+    late = client()
+    watched.newcomers += [early, late]
+    for _ in range(3):
+        watched.look(feeds, feeds.read_one(task), {})
+    assert watched.streams == {early, late}
+    told = []
+    for stream in (early, late):
+        stream.pump()
+        stream.connection.close()
+        assert isinstance(stream.connection, ThreadConnection)
+        told.append(b"".join(stream.connection.chunks()).count(b"event: commit"))
+    assert told == [1, 0]
 
 
 def test_who_wants_only_news_gets_only_news(here: Here) -> None:

@@ -267,9 +267,10 @@ def test_runs_end_right_however_connections_drop(kind: str, width: int, tmp_path
         database.check_schema()
         proxy.before, proxy.after = 0.02, 0.05
         reports = [run(place, width) for _ in range(RUNS)]
+        while proxy.drops["after"] < RUNS:  # by chance, and by the order in which threads come
+            reports.append(run(place, width))
         proxy.before = proxy.after = 0.0
         assert proxy.drops["before"] >= RUNS
-        assert proxy.drops["after"] >= RUNS
         for report in reports:
             check(place, outside, report)
         database.close()
