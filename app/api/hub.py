@@ -17,9 +17,10 @@ from time import monotonic
 from typing import Final
 
 from app.api.connections import SocketConnection
+from app.api.problems import Problem
 from app.api.streams import HEARTBEAT, ListStream, Stream, TaskStream, Watched, look_at_list
 from app.db.feed import TaskRead
-from app.errors import Busy, StackVMError
+from app.errors import StackVMError
 from app.services.feeds import Feeds
 
 LOOK_SECONDS: Final = 0.15
@@ -59,9 +60,11 @@ class Hub:
         self._stopping = False
 
     def check_room(self) -> None:
-        """Raise ``Busy`` where there are as many streams as there may be."""
+        """Raise a ``Problem`` where there are as many streams as there may be."""
         if self.count >= self._most:
-            raise Busy(self.count)
+            problem = Problem(429, "too-many-streams", f"{self.count:,} streams are open", "try again in 5 s")
+            problem.headers["Retry-After"] = "5"
+            raise problem
 
     @property
     def count(self) -> int:

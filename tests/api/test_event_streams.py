@@ -228,7 +228,8 @@ def test_there_is_a_limit_of_streams(here: Here) -> None:
     for each in opened:
         take(each, is_live)
     answer = here.client.get("/api/events")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, answer.headers["Retry-After"])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert answer.json is not None and answer.json["code"] == "too-many-streams"
 
 
 def test_whoever_only_asks_for_the_head_gets_it(here: Here) -> None:
