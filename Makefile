@@ -17,7 +17,7 @@ SEED := 1
 CHAOS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check format docs migrate bench bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate bench bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ $(READY_DEV): $(READY)
 run: $(READY) migrate ## Set up, then run a goal; the plan is your model's (LLM_PROVIDER), else a scripted one
 	@SCRIPTED_REPLIES=examples/scripted/longest_modules.yaml $(BIN)/stackvm execute \
 	  --goal "Which are the longest modules under app/, and what does each begin with?"
+
+serve: $(READY) migrate ## Set up, then serve the API at 127.0.0.1:8080 (SERVE=options of gunicorn)
+	@$(BIN)/gunicorn 'app:create_app()' $(SERVE)
 
 migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
 	@$(BIN)/alembic --config migrations.ini upgrade head

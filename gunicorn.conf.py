@@ -5,20 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import sys
 import tempfile
 from typing import Any
-
-worker_class = "gthread"
-workers = 2
-threads = 64
-bind = "127.0.0.1:8080"
-timeout = 60
-graceful_timeout = 30
-keepalive = 30
-
-# Every open event stream is a file to the process; the soft limit is often 1,024.
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, min(_hard, 8192)) if _hard >= 0 else 8192, _hard))
 
 # The workers count requests in files of one folder, so that /metrics knows the sum whichever answers.
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -27,7 +16,38 @@ if _FOLDER not in os.environ:
     os.environ[_FOLDER] = tempfile.mkdtemp(prefix="stackvm-metrics-")
     _made.append((os.getpid(), os.environ[_FOLDER]))
 
-from prometheus_client import multiprocess  # noqa: E402 - it looks for the folder when it is loaded
+# Behind it: what counts looks for the folder when it is loaded.
+from prometheus_client import multiprocess  # noqa: E402
+
+from app.server import refuse_open_bind  # noqa: E402
+
+worker_class = "gthread"
+workers = 2
+threads = 64
+bind = "127.0.0.1:8080"
+timeout = 60
+graceful_timeout = 30
+keepalive = 30
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Nobody but this machine is answered without keys."""
+    reason = refuse_open_bind(server.cfg.settings["bind"].get())
+    if reason is not None:
+        print(f"error: {reason}", file=sys.stderr)
+        sys.exit(2)
+
+
+def when_ready(server: Any) -> None:
+    """Say where it is."""
+    for listener in server.LISTENERS:
+        print(f"StackVM answers at {listener}", file=sys.stderr)
+
+
+# Every open event stream is a file to the process; the soft limit is often 1,024.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, min(_hard, 8192)) if _hard >= 0 else 8192, _hard))
 
 
 def child_exit(server: Any, worker: Any) -> None:

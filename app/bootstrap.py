@@ -22,7 +22,8 @@ from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
 from app.db.proposals import SqlProposals
-from app.db.serving import JobTable
+from app.db.requests_table import SqlAudit, SqlRequests
+from app.db.serving import AuditLog, JobTable, RequestTable
 from app.db.session import Database, open_database
 from app.db.task_lists import SqlTaskLists
 from app.db.tasks import SqlTasks
@@ -146,6 +147,8 @@ class ServerParts:
     settings: Settings
     workplace: Workplace
     jobs: JobTable
+    requests: RequestTable
+    audit: AuditLog
     queue: RunQueue
     workers: WorkerThreads
     feeds: Feeds
@@ -177,7 +180,8 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         database.close()
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    return ServerParts(settings, place, jobs, queue, workers, Feeds(place, feed), close)
+    requests, audit = SqlRequests(database), SqlAudit(database)
+    return ServerParts(settings, place, jobs, requests, audit, queue, workers, Feeds(place, feed), close)
 
 
 def _load_tools(settings: Settings) -> Registry:

@@ -113,6 +113,12 @@ class Settings(BaseSettings):
     autoflow_api_key: SecretStr = Field(default=SecretStr(""), description="key of the AutoFlow server")
     kb_id: int | None = Field(default=None, ge=1, description="number of the knowledge base to search there")
     admin_api_key: SecretStr = Field(default=SecretStr(""), description="an API key of an admin")
+    backend_cors_origins: str = Field(
+        default="", description="origins of web pages that may ask, joined by commas"
+    )
+    rate_limit: str = Field(
+        default="1200 per minute", description="requests by an API key; empty: any number"
+    )
     run_threads: int = Field(default=8, ge=0, le=512, description="runs that a server process has at once")
     shutdown_seconds: float = Field(
         default=20.0, ge=0, description="how long a server waits for its runs to pause"

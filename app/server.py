@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Iterable
 
 from flask import Flask
 
 from app.api.application import make_application
+from app.api.guard import is_loopback
 from app.api.hub import Hub
 from app.api.metrics import note_streams
 from app.api.state import Server
-from app.bootstrap import open_server
+from app.bootstrap import open_server, workplace
+from app.config import load_settings
+
+
+def refuse_open_bind(addresses: Iterable[str]) -> str | None:
+    """Why a server must not listen there: without keys it answers its own machine alone. ``None``: it may."""
+    settings = load_settings()
+    if settings.admin_api_key.get_secret_value():
+        return None
+    open_to_all = [each for each in addresses if not _is_local(each)]
+    if not open_to_all:
+        return None
+    with workplace(settings) as place:
+        if place.keys.any_valid(place.clock_ms()):
+            return None
+    return (
+        f"there are no API keys, and {open_to_all[0]} can be reached from elsewhere: make one with"
+        " `stackvm key create NAME --role admin`, set ADMIN_API_KEY, or bind to 127.0.0.1"
+    )
+
+
+def _is_local(address: str) -> bool:
+    if address.startswith(("unix:", "fd://")):
+        return True
+    host = address.rsplit(":", 1)[0].strip("[]")
+    return host == "localhost" or (host != "" and is_loopback(host))
 
 
 def make_server() -> Flask:
     """Everything opened and running. Raises ``ConfigurationError``."""
     parts = open_server()
     hub = Hub(parts.feeds, on_count=note_streams)
-    app = make_application(Server(parts.settings, parts.workplace, parts.jobs, parts.queue, hub))
+    server = Server(
+        parts.settings, parts.workplace, parts.jobs, parts.requests, parts.audit, parts.queue, hub
+    )
+    app = make_application(server)
     parts.workers.start()
 
     def close() -> None:

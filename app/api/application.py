@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app.api import guard, problems
+from app.api import auditing, guard, limits, problems, repeats
 from app.api.chat import chat
 from app.api.commits import commits
 from app.api.events import events
 from app.api.health import health
+from app.api.keys import keys
 from app.api.lookback import lookback
 from app.api.metrics import metrics
 from app.api.metrics import register as count_requests
@@ -45,7 +46,10 @@ def make_application(server: Server) -> APIFlask:
     app.error_processor(problems.validation_problem)
     count_requests(app)
     guard.register(app)
-    resources = (
+    limits.register(app, server)
+    repeats.register(app)
+    auditing.register(app)
+    for resource in (
         tasks,
         steering,
         events,
@@ -55,9 +59,10 @@ def make_application(server: Server) -> APIFlask:
         proposals,
         plans,
         namespaces,
+        keys,
+        auditing.audit,
         health,
         metrics,
-    )
-    for resource in resources:
+    ):
         app.register_blueprint(resource)
     return app

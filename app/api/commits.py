@@ -151,7 +151,7 @@ class ValueQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field("", max_length=10_000, description='a place in the value, such as rows[3]."odd key"')
+    path: str = Field("", max_length=2_000, description='a place in the value, such as rows[3]."odd key"')
     offset: int = Field(0, ge=0, lt=_FAR, description="the first item, key or character, from 0")
     limit: int | None = Field(None, ge=1, lt=_FAR, description="at most so many; default: what fits")
 

@@ -26,9 +26,14 @@ _ALWAYS: Final = (400, 401, 403, 421, 429, 503)
 """What every route may answer."""
 
 
+_TOO_LONG: Final[dict[int, Any]] = {
+    414: {"description": "The address is too long: said before it is read.", "content": {"text/html": {}}}
+}
+
+
 def problems(*statuses: int) -> dict[int, Any]:
     """The errors of a route, for ``doc(responses=…)``; those that every route has included."""
-    return {status: _described(status) for status in sorted({*_ALWAYS, *statuses})}
+    return _TOO_LONG | {status: _described(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
 def tagged(*statuses: int) -> dict[int, Any]:

@@ -130,7 +130,7 @@ class BisectQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     expression: str = Field(
-        min_length=1, max_length=10_000, description="as in a plan, variables by their bare names"
+        min_length=1, max_length=2_000, description="as in a plan, variables by their bare names"
     )
     rev: str | None = Field(None, max_length=_REVISION, description="default: the head of the current branch")
 

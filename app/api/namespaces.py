@@ -47,8 +47,12 @@ class NamespaceOut(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str
+    namespace: str
     allowed_tools: list[str]
+    description: str
+    policies: dict[str, Any]
+    created_ms: int
+    updated_ms: int
 
 
 class NamespacesOut(BaseModel):

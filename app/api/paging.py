@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import InputError
 
 MOST: Final = 500
-_CURSOR_CHARS: Final = 2_000
+_CURSOR_CHARS: Final = 400
 _NUMBERS_END: Final = 1 << 63
 
 

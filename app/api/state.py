@@ -9,7 +9,7 @@ from flask import current_app, g
 
 from app.api.hub import Hub
 from app.config import Settings
-from app.db.serving import JobTable
+from app.db.serving import AuditLog, JobTable, RequestTable
 from app.errors import ConfigurationError
 from app.queue.base import RunQueue
 from app.services.access import Actor
@@ -25,6 +25,8 @@ class Server:
     settings: Settings
     workplace: Workplace
     jobs: JobTable
+    requests: RequestTable
+    audit: AuditLog
     queue: RunQueue
     hub: Hub | None = None
 

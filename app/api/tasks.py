@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import orjson
 from apiflask import APIBlueprint
 
 from app.api.descriptions import problems, tagged
@@ -31,7 +31,7 @@ def submit(json_data: Submit) -> Any:
     tags = checked_tags(json_data.tags)
     new = NewTask(
         json_data.goal,
-        None if json_data.plan is None else orjson.dumps(json_data.plan),
+        None if json_data.plan is None else json.dumps(json_data.plan),
         json_data.namespace,
         json_data.response_format,
         json_data.history,
@@ -49,7 +49,7 @@ def submit(json_data: Submit) -> Any:
     except BaseException:
         delete_task(workplace, row)  # a task that nobody will run was not submitted
         raise
-    return task_with_tags(workplace, row), 202, {"Location": f"/api/tasks/{row.id}"}
+    return task_with_tags(workplace, workplace.tasks.get(row.id)), 202, {"Location": f"/api/tasks/{row.id}"}
 
 
 @tasks.get("/tasks")
@@ -76,7 +76,7 @@ def many(query_data: TaskQuery) -> Any:
 def one(task_id: str) -> Any:
     """By its id or the beginning of one."""
     document = task_with_tags(place(), the_task(task_id))
-    tag = etag(orjson.dumps(document))
+    tag = etag(json.dumps(document))
     return not_modified(tag) or tagged_answer(document, tag)
 
 

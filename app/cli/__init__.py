@@ -38,6 +38,14 @@ _GOLDEN: Final[Sections] = {
     }
 }
 
+_KEY: Final[Sections] = {
+    "Commands": {
+        "create": Entry("app.cli.keys:create", "Make an API key, and show it this once."),
+        "list": Entry("app.cli.keys:list_all", "List the keys, revoked ones too."),
+        "revoke": Entry("app.cli.keys:revoke", "End a key."),
+    }
+}
+
 _STACKVM: Final[Sections] = {
     "Run": {
         "execute": Entry("app.cli.execute:execute", "Run a plan for a goal and print its answer."),
@@ -79,6 +87,7 @@ _STACKVM: Final[Sections] = {
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),
         "tool": Entry("app.cli:tool", "The tools there are."),
         "golden": Entry("app.cli:golden", "Runs that are kept to see what changed."),
+        "key": Entry("app.cli:key", "Who may ask a server."),
     },
 }
 
@@ -86,6 +95,7 @@ _CODES = "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
 
 namespace = LazyGroup("namespace", _NAMESPACE, help="Namespaces: which tools a task may call.")
 tool = LazyGroup("tool", _TOOL, help="The tools that plans may call.")
+key = LazyGroup("key", _KEY, help="API keys: who may ask a server, and for what.")
 golden = LazyGroup("golden", _GOLDEN, help="Runs that are kept to see what changed.")
 stackvm = click.version_option(package_name="stackvm", message="%(package)s %(version)s")(
     LazyGroup(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, update
 
 from app.db.models import jobs
+from app.db.models import namespaces as namespace_table
 from app.db.serving import Backlog, Claim, Job
 from app.db.session import Database
 from app.db.upsert import insert_ignoring
 from app.errors import Busy
 
 _JOB_COLUMNS: Final = tuple(jobs.c[name] for name in Job._fields)
+
+NO_LIMITS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class SqlJobs:
@@ -36,15 +40,21 @@ class SqlJobs:
         self._database.transact(work)
 
     def claim(
-        self, owner: str, seconds: float, *, full: Collection[str] = (), namespaces: Collection[str] = ()
+        self,
+        owner: str,
+        seconds: float,
+        *,
+        limits: Mapping[str, int] = NO_LIMITS,
+        namespaces: Collection[str] = (),
     ) -> Claim | None:
         def work(connection: Connection) -> Claim | None:
             now = self._database.now_ms(connection)
+            full = _full(connection, now, limits)
             asking = select(*_JOB_COLUMNS, jobs.c.number, jobs.c.owner, jobs.c.takeovers)
             asking = asking.where(*_free(now), *_allowed(full, namespaces))
             asking = asking.order_by(jobs.c.priority.desc(), jobs.c.number).limit(1)
             row = connection.execute(asking.with_for_update(skip_locked=True)).first()
-            if row is None:
+            if row is None or self._has_filled(connection, now, row.namespace, limits):
                 return None
             takeovers = row.takeovers + (1 if row.owner is not None else 0)
             taking = update(jobs).where(jobs.c.number == row.number)
@@ -53,6 +63,16 @@ class SqlJobs:
             return Claim(Job(*row[: len(_JOB_COLUMNS)]), row.number, takeovers)
 
         return self._database.transact(work) if self._has_free() else None
+
+    def _has_filled(
+        self, connection: Connection, now: int, namespace: str | None, limits: Mapping[str, int]
+    ) -> bool:
+        """Whether the namespace has become full since we looked: who claims for one with a limit does it alone."""
+        if namespace not in limits or self._database.kind == "sqlite":  # there, writers are alone anyway
+            return False
+        alone = select(namespace_table.c.name).where(namespace_table.c.name == namespace).with_for_update()
+        connection.execute(alone)
+        return namespace in _full(connection, now, limits)
 
     def renew(self, owner: str, seconds: float) -> int:
         def work(connection: Connection) -> int:
@@ -118,6 +138,16 @@ class SqlJobs:
 def _free(now: int) -> tuple[ColumnElement[bool], ...]:
     """Nobody has it, or who had it has been silent for too long."""
     return or_(jobs.c.owner.is_(None), jobs.c.expires_ms <= now), jobs.c.not_before_ms <= now
+
+
+def _full(connection: Connection, now: int, limits: Mapping[str, int]) -> list[str]:
+    """The namespaces of which no more may run."""
+    if not limits:
+        return []
+    held = (jobs.c.namespace.in_(limits), jobs.c.owner.is_not(None), jobs.c.expires_ms > now)
+    counting = select(jobs.c.namespace, func.count()).where(*held).group_by(jobs.c.namespace)
+    counts = dict(connection.execute(counting).tuples().all())
+    return [name for name, most in limits.items() if counts.get(name, 0) >= most]
 
 
 def _allowed(full: Collection[str], namespaces: Collection[str]) -> list[ColumnElement[bool]]:

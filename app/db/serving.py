@@ -46,9 +46,10 @@ class JobTable(Protocol):
         ``most`` already."""
 
     def claim(
-        self, owner: str, seconds: float, *, full: Collection[str] = (), namespaces: Collection[str] = ()
+        self, owner: str, seconds: float, *, limits: Mapping[str, int] = ..., namespaces: Collection[str] = ()
     ) -> Claim | None:
-        """Take the next job that nobody has; none of a ``full`` namespace, only of ``namespaces`` if given."""
+        """Take the next job that nobody has: only of ``namespaces`` if given, and of none that has as many runs as
+        ``limits`` allow it."""
 
     def renew(self, owner: str, seconds: float) -> int:
         """Keep all jobs of ``owner``; gives how many."""

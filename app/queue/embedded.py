@@ -18,11 +18,11 @@ class EmbeddedQueue:
 
     def __init__(self, jobs: JobTable, *, most: int = MAX_BACKLOG) -> None:
         self._jobs = jobs
-        self._most = most
+        self.most = most
         self._news = threading.Semaphore(0)
 
     def put(self, job: Job) -> None:
-        self._jobs.put(job, most=self._most)
+        self._jobs.put(job, most=self.most)
         self._news.release()
 
     def withdraw(self, task_id: str, branch: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.db.base import TaskRow
 from app.errors import NotFound
@@ -12,6 +12,7 @@ from app.history.commits import Commit
 from app.history.repository import Repository
 from app.plan.model import Json
 from app.plan.parse import plan_from_json
+from app.plan.values import to_json_text
 from app.services.branches import BranchView, list_branches, status_of
 from app.services.tasks import open_repository
 from app.services.waiting import find_waiting
@@ -210,6 +211,10 @@ def read_log(
             yield LogEntry(commit, record)
 
 
+RECORDS_BYTES: Final = 4 << 20
+"""About how much JSON the records of a page of the log are at most; one is given, however long."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogPage:
     """Some commits of a line of history, newest first. ``after`` is the id of the one that follows, if any."""
@@ -228,8 +233,10 @@ def read_log_page(
     *,
     with_records: bool = False,
 ) -> LogPage:
-    """``limit`` commits from a revision on; or from ``start``, the ``after`` of the page before, which costs the same
-    wherever it is. Raises ``NotFound``, ``Ambiguous``, ``InputError``.
+    """Up to ``limit`` commits from a revision on, fewer where records are long; or from ``start``, the ``after``
+    of the page before, which costs the same wherever it is.
+
+    Raises ``NotFound``, ``Ambiguous``, ``InputError``.
     """
     with open_repository(workplace, task) as repository:
         if start is None:
@@ -237,11 +244,13 @@ def read_log_page(
         else:
             first = repository.resolve(start)
         entries: list[LogEntry] = []
+        room = RECORDS_BYTES
         for commit in repository.log(first.oid):
-            if len(entries) == limit:
+            if len(entries) == limit or room <= 0:
                 return LogPage(first, entries, commit.id)
             record = repository.reader.record(commit.tree) if with_records else None
             entries.append(LogEntry(commit, record))
+            room -= len(to_json_text(record)) if record is not None else 0
         return LogPage(first, entries, None)
 
 

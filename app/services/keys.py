@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from app.db.serving import KeyRow, KeyTable
 from app.errors import InputError, NotFound
@@ -63,6 +63,19 @@ def revoke_key(workplace: Workplace, key_id: str) -> KeyRow:
     workplace.actor.require("admin")
     workplace.keys.revoke(key_id, workplace.clock_ms())
     return workplace.keys.get(key_id)
+
+
+def key_document(row: KeyRow) -> dict[str, Any]:
+    """A key as JSON, without anything secret."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "role": row.role,
+        "namespace": row.namespace,
+        "created_ms": row.created_ms,
+        "expires_ms": row.expires_ms,
+        "revoked_ms": row.revoked_ms,
+    }
 
 
 def find_actor(keys: KeyTable, given: str, now_ms: int, admin_key: str = "") -> Actor | None:

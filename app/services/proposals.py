@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.db.base import TaskRow
 from app.db.reviews import PROPOSAL_STATUSES, ProposalRow, ProposalStatus
-from app.errors import Conflict, InputError, NotFound, PlanRejected, StackVMError
+from app.errors import ConfigurationError, Conflict, InputError, NotFound, PlanRejected, StackVMError
 from app.plan.findings import has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
@@ -70,7 +70,7 @@ def create_proposal(workplace: Workplace, task: TaskRow, wish: Wish, options: Re
     """Keep what a wish comes to. Of a suggestion, that a model is to write it: :func:`write_proposal` has it do so.
 
     Raises ``Forbidden``, ``InputError``, ``NotFound`` (branch, step), ``PlanRejected``, ``Conflict`` where the branch
-    is being run, has no plan, or the new branch's name is taken; ``ConfigurationError`` where there is no model.
+    is being run, has no plan, or the new branch's name is taken, and where there is no model to write it.
     """
     workplace.actor.require("operator")
     kind = wish.kind
@@ -122,7 +122,11 @@ def _check_suggestion(workplace: Workplace, task: TaskRow, branch: str, wish: Wi
     steps = [step["seq_no"] for step in current_plan(workplace, task, branch)["steps"]]
     if wish.step is not None and wish.step not in steps:
         raise NotFound("step", str(wish.step), hint="steps: " + ", ".join(map(str, steps)))
-    require_askers(workplace)
+    try:
+        require_askers(workplace)
+    except ConfigurationError as error:
+        # Nothing is broken: there is nobody to write it, and proposals can be made in other ways.
+        raise Conflict(error.message, hint=error.hint) from None
 
 
 def _wished_plan(workplace: Workplace, task: TaskRow, branch: str, wish: Wish) -> Plan:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from app.db.base import TaskRow
-from app.db.serving import Job, JobTable
-from app.errors import Conflict
+from app.db.serving import Job
 from app.queue.base import RunQueue
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
@@ -47,20 +44,7 @@ def run_claimed(
     return run_branch(workplace, task, job.branch, options)
 
 
-def namespaces_at_limit(workplace: Workplace, jobs: JobTable) -> Collection[str]:
-    """The namespaces of which no more tasks may run now."""
-    limits = {
-        row.name: row.policies[RUNNING_POLICY]
-        for row in workplace.namespaces.list()
-        if RUNNING_POLICY in row.policies
-    }
-    if not limits:
-        return ()
-    running = jobs.backlog().running
-    return [name for name, most in limits.items() if running.get(name, 0) >= most]
-
-
-def refuse_queued(status: str) -> None:
-    """Raise ``Conflict`` where the run waits for a worker, or has one, already."""
-    if status in ("queued", "running", "planning"):
-        raise Conflict(f"the run is {status} already")
+def running_limits(workplace: Workplace) -> dict[str, int]:
+    """How many runs a namespace may have at once, where it says so."""
+    rows = workplace.namespaces.list()
+    return {row.name: row.policies[RUNNING_POLICY] for row in rows if RUNNING_POLICY in row.policies}

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
 from app.queue.base import RunQueue
-from app.services.queueing import namespaces_at_limit, run_claimed
+from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
 from app.vm.events import Event, Listener, RevisionMade
 from app.vm.interrupts import Asked, Interrupts
@@ -102,7 +102,7 @@ class WorkerThreads:
         return self._jobs.claim(
             self._workplace.presence.owner,
             self._workplace.lease_seconds,
-            full=namespaces_at_limit(self._workplace, self._jobs),
+            limits=running_limits(self._workplace),
         )
 
     def _run(self, claim: Claim) -> None:

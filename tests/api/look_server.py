@@ -20,6 +20,7 @@ from app.api.state import Server
 from app.config import Settings
 from app.db.base import TaskRow
 from app.db.jobs import SqlJobs
+from app.db.requests_table import SqlAudit, SqlRequests
 from app.db.session import Database
 from app.queue.embedded import EmbeddedQueue
 from app.services.runs import RunOptions, run_branch
@@ -49,7 +50,9 @@ class LookServer:
         settings = Settings(_env_file=None, var_dir=folder / "var", tools_root=folder)  # type: ignore[call-arg]
         self.place = place
         self.jobs = SqlJobs(database)
-        self.app: APIFlask = make_application(Server(settings, place, self.jobs, EmbeddedQueue(self.jobs)))
+        self.queue = EmbeddedQueue(self.jobs)
+        requests, audit = SqlRequests(database), SqlAudit(database)
+        self.app: APIFlask = make_application(Server(settings, place, self.jobs, requests, audit, self.queue))
         self.client = self.app.test_client()
 
     def run(self, *steps: dict[str, Any], **more: Any) -> TaskRow:

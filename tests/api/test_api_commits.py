@@ -260,3 +260,20 @@ def test_who_set_a_variable_is_looked_for_among_the_last_commits_alone(
     found = served.get(url(task, "main", "state"))["variables"]
     set_by = {each["name"]: each["set_by"] and each["set_by"]["seq_no"] for each in found}
     assert set_by == dict.fromkeys(set_by) | {"final_answer": 3, "small": 2}
+
+
+def test_a_page_of_long_records_is_shorter(
+    served: LookServer, task: TaskRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.inspect.RECORDS_BYTES", 10)
+    whole = served.get(url(task))["items"]
+    found, cursor = [], None
+    while True:
+        more = {} if cursor is None else {"cursor": cursor}
+        page = served.get(url(task), records="true", **more)
+        assert len(page["items"]) == 1
+        found += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert [each["commit"] for each in found] == [each["commit"] for each in whole]

@@ -347,7 +347,7 @@ def test_steps_are_commented_on(served: LookServer, task: TaskRow) -> None:
         ({**CHANGE, "irreversible": "maybe"}, 422, "invalid-input"),
         ({**CHANGE, "more": 1}, 422, "invalid-input"),
         ({"suggestion": "  "}, 422, "invalid-input"),
-        ({"suggestion": "better"}, 503, "not-configured"),
+        ({"suggestion": "better"}, 409, "conflict"),
     ],
 )
 def test_what_is_no_proposal_is_refused(
@@ -400,3 +400,34 @@ def test_the_run_that_was_approved_can_be_revised_again(served: LookServer, task
     assert made["revises"] == "revision-1"
     row = served.place.tasks.get(task.id)
     assert run_branch(served.place, row, "main", RunOptions(Interrupts())).status == "completed"
+
+
+def test_of_two_who_saw_it_open_one_approves(
+    served: LookServer, task: TaskRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = served.post(url(task), CHANGE, 201)["number"]
+    choose, quicker = approvals.new_branch_name, []
+
+    def choose_late(*given: Any) -> str:
+        if not quicker:
+            quicker.append(number)
+            served.post(url(task, number, "approve"), None, 202)
+        return choose(*given)
+
+    monkeypatch.setattr(approvals, "new_branch_name", choose_late)
+    assert served.post(url(task, number, "approve"), None, 409)["code"] == "conflict"
+    assert branches(served, task) == ["main", "revision-1"]
+    assert served.get(url(task, number))["status"] == "approved"
+
+
+def test_a_base_that_moves_amid_the_approval_is_noticed(
+    served: LookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = served.run(assign(0, a=1), call(1, "look", "final_answer", {"value": 3}))
+    number = served.post(url(row), {"step": 0, "set": [{"path": "parameters.a", "value": 2}]}, 201)["number"]
+    set_variables(served.place, row, {"a": 5}, "main~1", "main2")
+    monkeypatch.setitem(crash_points.armed, "proposal.approving", lambda: _advance(served, row))
+    assert served.post(url(row, number, "approve"), None, 409)["code"] == "base-moved"
+    shown = served.get(url(row, number))
+    assert (shown["status"], shown["base_moved"], shown["branch"]) == ("open", True, None)
+    assert branches(served, row) == ["main", "main2"]

@@ -27,6 +27,7 @@ from app.config import Settings
 from app.db.base import TaskRow
 from app.db.feed import LiveRow, SqlFeed
 from app.db.jobs import SqlJobs
+from app.db.requests_table import SqlAudit, SqlRequests
 from app.errors import StorageError
 from app.queue.embedded import EmbeddedQueue
 from app.services.changes import position_of
@@ -50,7 +51,15 @@ class Here:
         settings = Settings(_env_file=None, var_dir=folder / "var", tools_root=folder)  # type: ignore[call-arg]
         jobs = SqlJobs(self.database)
         self.app: APIFlask = make_application(
-            Server(settings, self.place, jobs, EmbeddedQueue(jobs), self.hub)
+            Server(
+                settings,
+                self.place,
+                jobs,
+                SqlRequests(self.database),
+                SqlAudit(self.database),
+                EmbeddedQueue(jobs),
+                self.hub,
+            )
         )
         self.client: FlaskClient = self.app.test_client()
 
