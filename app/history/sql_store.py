@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Final
@@ -15,8 +15,9 @@ from app.db.removal import remove_history
 from app.db.session import Database, retry_lost
 from app.db.upsert import insert_ignoring
 from app.errors import Conflict, DamagedHistory, InvalidValue, NotFound
-from app.history.base import Kind, RawObject, RefMove, object_id
+from app.history.base import Kind, RawObject, RefMove
 from app.history.segments import SegmentCache, open_segment
+from app.history.sql_bulk import BulkReader, verified
 from app.history.sql_journal import SqlJournal, add_segments
 from app.history.sql_refs import move_refs, raise_fence
 from app.history.sql_statements import StoreStatements
@@ -84,9 +85,12 @@ class SqlStore:
             found = self._journal.get(oid) or self._read_indexed(oid)
         if found is None:
             raise DamagedHistory(oid.hex(), "is missing")
-        if not 1 <= found.kind <= 3 or object_id(found.kind, found.data) != oid:
-            raise DamagedHistory(oid.hex(), "has other bytes than its id says")
-        return found
+        return verified(found)
+
+    def read_many(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
+        return BulkReader(self._database, self._sql, self._repository, self._journal, self._segment).read(
+            oids
+        )
 
     def has(self, oid: bytes) -> bool:
         if oid in self._known or self._journal.get(oid) or self._find(oid):
@@ -94,8 +98,8 @@ class SqlStore:
         self._journal.refresh()
         return self._journal.get(oid) is not None or self._find(oid) is not None
 
-    def object_ids(self) -> Iterator[bytes]:
-        in_journal = {item.oid for item in self._journal.all()}
+    def object_ids(self, kind: Kind | None = None) -> Iterator[bytes]:
+        in_journal = {item.oid for item in self._journal.all() if kind is None or item.kind == kind}
         yield from in_journal
         for nibble in range(16):  # a part at a time: no long transaction, no list of them all
             first, last = (
@@ -103,7 +107,10 @@ class SqlStore:
                 bytes([nibble << 4 | 15]).ljust(20, b"\xff"),
             )
             with self._database.read_cursor() as cursor:
-                cursor.execute(self._sql.ids_between, (self._repository, first, last))
+                if kind is None:
+                    cursor.execute(self._sql.ids_between, (self._repository, first, last))
+                else:
+                    cursor.execute(self._sql.ids_of_kind_between, (self._repository, first, last, int(kind)))
                 found = [row[0] for row in cursor.fetchall()]
             yield from (oid for oid in found if oid not in in_journal)
 
@@ -167,10 +174,12 @@ class SqlStore:
         if place is None:
             return None
         segment, position, length, kind = place
-        raw = self._cache.get(segment)
-        if raw is None:
-            raw = self._load_segment(segment, oid)
-        return RawObject(oid, kind, raw[position : position + length])
+        return RawObject(oid, kind, self._segment(segment, oid)[position : position + length])
+
+    def _segment(self, number: int, oid: bytes) -> bytes:
+        """What a segment holds, wanted for an object in it. Raises ``DamagedHistory`` that names this one."""
+        raw = self._cache.get(number)
+        return self._load_segment(number, oid) if raw is None else raw
 
     def _load_segment(self, number: int, oid: bytes) -> bytes:
         with self._database.read_cursor() as cursor:

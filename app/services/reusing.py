@@ -53,7 +53,8 @@ def _recorded(repository: Repository, own: Sequence[Commit]) -> list[Fork]:
             if revised is None:
                 return []
             source = Source(revised["branch"], bytes.fromhex(revised["commit"]))
-            return [Fork(source, commit.parents[0], record)]
+            assert commit.before is not None
+            return [Fork(source, commit.before, record)]
     return []
 
 
