@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from app.api import guard, problems
+from app.api.git import git
 from app.api.health import health
 from app.api.state import Server, attach
 from app.api.tasks import tasks
@@ -35,4 +36,5 @@ def make_application(server: Server) -> APIFlask:
     guard.register(app)
     for resource in (tasks, health):
         app.register_blueprint(resource)
+    app.register_blueprint(git)
     return app

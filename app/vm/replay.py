@@ -14,7 +14,6 @@ from app.history.pushed import verify_pushed
 from app.history.repository import Repository
 from app.plan.model import Plan
 from app.plan.parse import parse_plan, plan_from_json
-from app.plan.problems import PlanSyntaxError
 from app.vm.forks import PLAN_KINDS
 from app.vm.interpreter import Interpreter
 from app.vm.records import plain_record, recorded_outcome, same_request
@@ -71,7 +70,7 @@ class Replay:
                 self._verify(scribe)
             except DamagedHistory:
                 raise
-            except (_Diverged, StackVMError, PlanSyntaxError, KeyError) as error:
+            except (_Diverged, StackVMError, KeyError) as error:
                 divergence = self._describe(commit, scribe, str(error))
                 return ReplayResult(head.hex(), number - 1, self._verified, divergence)
             if self._on_commit is not None:
