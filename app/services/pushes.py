@@ -15,12 +15,14 @@ from app.crash_points import reached
 from app.db.base import TaskRow
 from app.errors import BranchMoved, Busy, Conflict, InputError, PlanRejected
 from app.history.base import RawObject
-from app.history.pushed import PushedLine, read_pushed
+from app.history.canonical import parse_canonical
+from app.history.pushed import PushedCommit, PushedLine, read_pushed
 from app.history.reachable import Graph
-from app.history.refnames import HEADS, check_branch_name
+from app.history.refnames import HEADS, check_branch_name, conflicting_ref
 from app.history.repository import Repository
-from app.plan.findings import Finding, has_errors
+from app.plan.findings import Finding, error, has_errors
 from app.plan.model import Plan
+from app.plan.parse import PlanSyntaxError, plan_from_json
 from app.queue.base import RunQueue
 from app.services.queueing import queue_run
 from app.services.revising import Past, read_past
@@ -71,10 +73,7 @@ def take_push(
     workplace.actor.require("operator")
     check_branch_name(branch)
     with open_repository(workplace, task) as repository:
-        if repository.store.ref(HEADS + branch) is not None:
-            raise Conflict(
-                f"there is a branch {branch!r} already", hint="a push makes branches, and moves none"
-            )
+        _refuse_taken(repository, branch)
         lines = _Lines(repository, task.current_branch)
         line = read_pushed(lambda oid: objects.get(oid) or repository.store.read(oid), tip, lines.has)
         plan, findings = _checked_plan(workplace, task, repository, line)
@@ -106,6 +105,16 @@ def read_known(workplace: Workplace, task: TaskRow) -> Iterator[Callable[[bytes]
     with open_repository(workplace, task) as repository:
         store = repository.store
         yield lambda oid: store.read(oid) if store.has(oid) else None
+
+
+def _refuse_taken(repository: Repository, branch: str) -> None:
+    """Before anything is written: on disk, objects are there before it is known whether their ref can be."""
+    refs = repository.store.refs()
+    if HEADS + branch in refs:
+        raise Conflict(f"there is a branch {branch!r} already", hint="a push makes branches, and moves none")
+    other = conflicting_ref(HEADS + branch, refs)
+    if other is not None:
+        raise Conflict(f"there is a branch {other.removeprefix(HEADS)!r}, beside which git has no {branch!r}")
 
 
 class _Lines:
@@ -142,10 +151,25 @@ def _checked_plan(
         raise Conflict(
             "plan.json is what it was: there is nothing to run", hint="change it, commit, push again"
         )
+    for made in line.commits:
+        _require_plan(made)
     plan, findings = check_plan_text(workplace, line.commits[-1].plan.data, task.namespace)
     if plan is None or has_errors(findings):
         raise PlanRejected(findings)
     return plan, findings
+
+
+def _require_plan(made: PushedCommit) -> None:
+    """JSON and nothing around it, as in a model's reply, and a plan: whoever looks at the commit can read it."""
+    try:
+        plan_from_json(parse_canonical(made.plan.data))
+    except PlanSyntaxError as problem:
+        faults = [error("P001", each.step, each.path, each.message, each.hint) for each in problem.problems]
+        raise PlanRejected(faults) from None
+    except (ValueError, RecursionError) as trouble:
+        hint = "give a list of steps or an object with steps"
+        message = f"plan.json of commit {made.commit.id[:12]} is not JSON: {trouble}"
+        raise PlanRejected([error("P001", None, "", message, hint)]) from None
 
 
 def _commit(
@@ -188,18 +212,18 @@ def _queue(workplace: Workplace, queue: RunQueue, task: TaskRow, branch: str, fo
         return None
     try:
         queue_run(workplace, queue, workplace.tasks.get(task.id), branch)
-    except Busy as error:
-        return error.message
+    except Busy as busy:
+        return busy.message
     return None
 
 
-def refused_lines(error: InputError | PlanRejected) -> list[str]:
+def refused_lines(refusal: InputError | PlanRejected) -> list[str]:
     """What the person at the client's terminal is told of a push that was refused."""
-    lines = [error.message]
-    if isinstance(error, PlanRejected):
-        lines += _findings(error.findings)
-    if error.hint is not None:
-        lines.append(error.hint)
+    lines = [refusal.message]
+    if isinstance(refusal, PlanRejected):
+        lines += _findings(refusal.findings)
+    if refusal.hint is not None:
+        lines.append(refusal.hint)
     return lines
 
 
