@@ -67,15 +67,15 @@ def answer(
 ) -> Iterator[bytes]:
     """The answer to a request, in parts; the first of them is made before anything is sent.
 
-    Raises ``InputError`` for what is no request or asks for what no ref points to, ``DamagedHistory``.
+    Raises ``InputError`` for what is no request or asks for what no ref reaches, ``DamagedHistory``.
     """
     if version != 2:
-        return _Fetch(store, _read_request(body, refs)).answer_v0()
+        return _Fetch(store, refs, _read_request(body)).answer_v0()
     command, arguments = _read_command(body)
     if command == b"ls-refs":
         return iter([_list_refs(refs, head_branch, arguments)])
     if command == b"fetch":
-        return _Fetch(store, _request_of(arguments, refs, frozenset())).answer_v2()
+        return _Fetch(store, refs, _request_of(arguments)).answer_v2()
     raise InputError(f"unknown command {command!r}")
 
 
@@ -93,7 +93,7 @@ def _read_command(body: BinaryIO) -> tuple[bytes, list[bytes]]:
     return command, arguments
 
 
-def _read_request(body: BinaryIO, refs: Mapping[str, bytes]) -> Request:
+def _read_request(body: BinaryIO) -> Request:
     """A request of version 0: what is wanted, a flush, and what the client has."""
     lines: list[bytes] = []
     capabilities: frozenset[bytes] = frozenset()
@@ -105,19 +105,15 @@ def _read_request(body: BinaryIO, refs: Mapping[str, bytes]) -> Request:
             lines.append(line)
             if len(lines) > _MOST_LINES:
                 raise InputError("the request has too many lines")
-    return _request_of(lines, refs, capabilities)
+    return _request_of(lines, capabilities)
 
 
-def _request_of(lines: list[bytes], refs: Mapping[str, bytes], capabilities: frozenset[bytes]) -> Request:
+def _request_of(lines: list[bytes], capabilities: frozenset[bytes] = frozenset()) -> Request:
     request = Request(capabilities=capabilities)
-    offered = set(refs.values())
     for line in lines:
         word, _, rest = line.partition(b" ")
         if word == b"want":
-            oid = _object_id(rest)
-            if oid not in offered:
-                raise InputError(f"not our ref: {oid.hex()}")
-            request.wants.append(oid)
+            request.wants.append(_object_id(rest))
         elif word == b"have":
             request.haves.append(_object_id(rest))
         elif word == b"shallow":
@@ -163,11 +159,20 @@ def _list_refs(refs: Mapping[str, bytes], head_branch: str, arguments: list[byte
 
 
 class _Fetch:
-    def __init__(self, store: Store, request: Request) -> None:
+    def __init__(self, store: Store, refs: Mapping[str, bytes], request: Request) -> None:
         self._store = store
         self._request = request
         self._graph = Graph(store)
+        self._check_wants(refs)
         self._common = [oid for oid in dict.fromkeys(request.haves) if store.has(oid)]
+
+    def _check_wants(self, refs: Mapping[str, bytes]) -> None:
+        """A branch may have gone on since the client asked where it stands; what no branch has is not given."""
+        unknown = set(self._request.wants) - set(refs.values())
+        if unknown:
+            unknown -= self._graph.ancestors(refs.values()).keys()
+        for oid in unknown:
+            raise InputError(f"not our ref: {oid.hex()}")
 
     def answer_v0(self) -> Iterator[bytes]:
         request = self._request

@@ -20,6 +20,7 @@ from app.history.pushed import PushedCommit, PushedLine, read_pushed
 from app.history.reachable import Graph
 from app.history.refnames import HEADS, check_branch_name, conflicting_ref
 from app.history.repository import Repository
+from app.history.warm import warmed
 from app.plan.findings import Finding, error, has_errors
 from app.plan.model import Plan
 from app.plan.parse import PlanSyntaxError, plan_from_json
@@ -72,8 +73,9 @@ def take_push(
     """
     workplace.actor.require("operator")
     check_branch_name(branch)
-    with open_repository(workplace, task) as repository:
-        _refuse_taken(repository, branch)
+    with open_repository(workplace, task) as opened:
+        _refuse_taken(opened, branch)
+        repository = Repository(warmed(opened.store, opened.branches().values()))
         lines = _Lines(repository, task.current_branch)
         line = read_pushed(lambda oid: objects.get(oid) or repository.store.read(oid), tip, lines.has)
         plan, findings = _checked_plan(workplace, task, repository, line)

@@ -7,6 +7,8 @@ import random
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,12 @@ from typing import Any
 import pytest
 from databases import KINDS, new_database
 from git_server import Clone, GitServer, clone, serving
-from plans import assign, call
+from plans import assign, call, jump
 
 from app.bootstrap import workplace
 from app.config import Settings
 from app.services.keys import create_key
-from app.services.namespaces import define_namespace
+from app.services.namespaces import create_namespace
 
 PLAN = [
     call(1, "double", "a", {"number": 3}),
@@ -159,6 +161,22 @@ class TestCloneAndFetch:
         assert server.ask(f"/git/{task}.git/HEAD")[0] == 404
         assert server.ask(f"/git/{task}.git/objects/info/packs")[0] == 404
 
+    @pytest.mark.parametrize("version", ["0", "2"])
+    def test_what_a_branch_had_while_it_goes_on_is_given(
+        self, server: GitServer, work: Clone, task: str, version: str
+    ) -> None:
+        want = f"want {work.rev('HEAD~2')}\n".encode()
+        asked = b"%04x%s" % (len(want) + 4, want)
+        body = (
+            asked + b"00000009done\n"
+            if version == "0"
+            else b"0011command=fetch0001" + asked + b"0009done\n0000"
+        )
+        status, said = post(
+            server, f"/git/{task}.git/git-upload-pack", body, {"Git-Protocol": f"version={version}"}
+        )
+        assert status == 200 and b"PACK" in said
+
     @pytest.mark.parametrize(
         "body",
         [b"", b"zzzz", b"0003", b"0032want 1234", b"0011command=fetch0001000dwant xyz\n0000",
@@ -178,9 +196,6 @@ def urlquoted(name: str) -> str:
 
 
 def post(server: GitServer, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-    import urllib.error
-    import urllib.request
-
     request = urllib.request.Request(server.url + path, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -235,19 +250,14 @@ class TestPush:
         assert lines() == noted + 1
         assert replays(server, task, "again")
 
-    def test_warnings_are_told(self, server: GitServer, work: Clone) -> None:
-        plan = work.plan()
-        plan["steps"].append({"seq_no": 9, "type": "assign", "parameters": {"x": 1}})
-        plan["steps"].insert(3, {"seq_no": 3.5, "type": "jmp", "parameters": {"seq_no": 4}})
-        del plan["steps"][3]
-        plan["steps"][2]["parameters"]["tool_params"] = {"number": 1}
-        plan["steps"].insert(
-            3, {"seq_no": 4, "type": "jmp", "parameters": {"condition": "a > 100", "jump_if_true": 6}}
-        )
-        plan["steps"][4]["seq_no"], plan["steps"][5]["seq_no"] = 5, 6
-        plan["steps"][4]["parameters"] = {"y": 1, "final_answer": 2}
-        plan["steps"][5]["parameters"] = {"final_answer": "${y}"}
-        work.commit_plan(plan)
+    def test_warnings_are_told(self, work: Clone) -> None:
+        steps = work.plan()["steps"][:3]
+        steps += [
+            jump(4, condition="a > 100", jump_if_true=6),
+            assign(5, y=1),
+            assign(6, final_answer="${y}"),
+        ]
+        work.commit_plan(steps)
         assert "P006 warning at step 6" in work.ok("push", "origin", "HEAD:refs/heads/mine")
 
     def test_several_branches_in_one_push_each_for_itself(
@@ -449,24 +459,25 @@ class TestRefusedPushes:
         assert post(server, f"/git/{task}.git/git-receive-pack", body, {})[0] == 422
 
 
-class TestKeys:
-    @pytest.fixture(scope="class")
-    def guarded(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GitServer, dict[str, str]]]:
-        folder = tmp_path_factory.mktemp("guarded")
-        with serving(folder, ADMIN_API_KEY="the-admin-key-0123456789") as server:
-            settings = Settings(
-                _env_file=None, var_dir=folder / "var", database_uri=f"sqlite:///{folder}/server.db"
-            )  # type: ignore[call-arg]
-            keys = {"admin": "the-admin-key-0123456789"}
-            with workplace(settings) as place:
-                define_namespace(place, "ours", None, {})
-                define_namespace(place, "theirs", None, {})
-                for name, role, namespace in (
-                    ("viewer", "viewer", "ours"), ("operator", "operator", "ours"), ("stranger", "admin", "theirs"),
-                ):  # fmt: skip
-                    keys[name] = create_key(place, name, role, namespace).secret
-            yield server, keys
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GitServer, dict[str, str]]]:
+    folder = tmp_path_factory.mktemp("guarded")
+    with serving(folder, ADMIN_API_KEY="the-admin-key-0123456789") as server:
+        settings = Settings(
+            _env_file=None, var_dir=folder / "var", database_uri=f"sqlite:///{folder}/server.db"
+        )  # type: ignore[call-arg]
+        keys = {"admin": "the-admin-key-0123456789"}
+        with workplace(settings) as place:
+            create_namespace(place, "ours", ["double", "note"])
+            create_namespace(place, "theirs", ["double"])
+            for name, role, namespace in (
+                ("viewer", "viewer", "ours"), ("operator", "operator", "ours"), ("stranger", "admin", "theirs"),
+            ):  # fmt: skip
+                keys[name] = create_key(place, name, role, namespace).secret
+        yield server, keys
 
+
+class TestKeys:
     def test_who_may_what(self, guarded: tuple[GitServer, dict[str, str]], tmp_path: Path) -> None:
         server, keys = guarded
         task = server.submit(PLAN, keys["admin"], namespace="ours")
