@@ -78,19 +78,21 @@ class Reached:
     ) -> None:
         self._store = store
         self._commits = commits
-        self._seen = set(known)
+        # In hex, as trees are parsed to: nearly all that trees name was named before, and is not looked at further.
+        self._seen = {oid.hex().encode() for oid in (*known, *commits)}
         self.blobs: list[bytes] = []
 
     def structure(self) -> Iterator[RawObject]:
         """The commits, tags and trees, each once. Raises ``DamagedHistory``."""
-        self._seen.update(self._commits)
-        level: list[bytes] = []
+        tagged: list[bytes] = []
         for item in self._store.read_many(self._commits):
             yield item
-            self._sort(item, level)
+            self._sort(item, tagged)
         # In the order of the commits: what was written together lies together.
-        trees = [node.tree for node in self._commits.values() if node is not None and node.tree is not None]
-        level = [*self._new(trees), *level]
+        level = [
+            tree for node in self._commits.values() if node is not None and (tree := self._new(node.tree))
+        ]
+        level += tagged
         while level:
             below: list[bytes] = []
             for item in self._store.read_many(level):
@@ -98,20 +100,23 @@ class Reached:
                 self._sort(item, below)
             level = below
 
+    def _new(self, oid: bytes | None) -> bytes | None:
+        """The id where it was not seen before."""
+        digits = b"" if oid is None else oid.hex().encode()
+        if not digits or digits in self._seen:
+            return None
+        self._seen.add(digits)
+        return oid
+
     def _sort(self, item: RawObject, trees: list[bytes]) -> None:
         """Note what a tree names: trees to be read, and blobs."""
         if item.kind != Kind.TREE:
             return
+        seen = self._seen
         for _, mode, digits in parse_tree(item.data, 20):
-            if S_ISGITLINK(mode):
-                continue
-            new = self._new([bytes.fromhex(digits.decode())])
-            (trees if mode == _FOLDER else self.blobs).extend(new)
-
-    def _new(self, oids: Iterable[bytes]) -> list[bytes]:
-        new = [oid for oid in dict.fromkeys(oids) if oid not in self._seen]
-        self._seen.update(new)
-        return new
+            if digits not in seen and not S_ISGITLINK(mode):
+                seen.add(digits)
+                (trees if mode == _FOLDER else self.blobs).append(bytes.fromhex(digits.decode()))
 
 
 def reachable_objects(store: Store, tips: Iterable[bytes]) -> Iterator[RawObject]:

@@ -10,13 +10,14 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
+from itertools import chain
 from typing import BinaryIO, Final
 
 from app.errors import InputError
 from app.history.base import Store
 from app.history.packs import pack_entry
 from app.history.pkt_lines import DELIMITER, FLUSH, PACK_BAND, in_band, pkt_line, read_pkt, said
-from app.history.reachable import Graph, Node, object_ids_of
+from app.history.reachable import Graph, Node, Reached, object_ids_of
 
 AGENT: Final = b"agent=stackvm"
 _CAPABILITIES: Final = (
@@ -27,6 +28,7 @@ _MOST_LINES: Final = 300_000
 _WHOLE: Final = 0x7FFFFFFF
 """The depth by which git asks for everything that a shallow clone lacks."""
 _PART_BYTES: Final = 1 << 16
+_KEPT_BYTES: Final = 32 << 20
 
 
 @dataclass(slots=True)
@@ -255,15 +257,15 @@ class _Fetch:
         return () if node is None else node.parents
 
     def _pack(self, cuts: set[bytes], *, banded: bool) -> Iterator[bytes]:
-        ids = self._missing(cuts)
+        packed, ids = _packed(self._missing(cuts))
         if banded and b"no-progress" not in self._request.capabilities:
-            yield said([f"{len(ids):,} objects"])
-        for part in _pack_parts(self._store, ids):
+            yield said([f"{len(packed) + len(ids):,} objects"])
+        for part in _pack_parts(self._store, packed, ids):
             yield from in_band(PACK_BAND, part) if banded else (part,)
         if banded:
             yield FLUSH
 
-    def _missing(self, cuts: set[bytes]) -> list[bytes]:
+    def _missing(self, cuts: set[bytes]) -> Reached:
         request, graph = self._request, self._graph
         # What the client has, as it knows it: behind a shallow commit it has nothing.
         had = graph.ancestors(self._common, cuts=request.shallow)
@@ -276,7 +278,7 @@ class _Fetch:
         # Where nothing borders on it, as beyond a shallow edge, the heads that the client has still help.
         edge = {oid: had[oid] for oid in (borders or self._common)}
         known = set(object_ids_of(self._store, edge)) if edge else set()
-        return object_ids_of(self._store, wanted, known)
+        return Reached(self._store, wanted, known)
 
     def _borders(self, wanted: Mapping[bytes, Node | None]) -> Iterator[bytes]:
         for node in wanted.values():
@@ -300,20 +302,37 @@ def _lines(lines: list[bytes]) -> bytes:
     return b"".join(pkt_line(line + b"\n") for line in lines)
 
 
-def _pack_parts(store: Store, ids: list[bytes]) -> Iterator[bytes]:
+def _packed(reached: Reached) -> tuple[list[bytes], list[bytes]]:
+    """Objects that had to be read to know what there is, packed, and the ids of all others.
+
+    A pack says first how many it holds. What was read is kept, packed, as long as that is little.
+    """
+    packed: list[bytes] = []
+    ids: list[bytes] = []
+    size = 0
+    for item in reached.structure():
+        if size > _KEPT_BYTES:
+            ids.append(item.oid)
+            continue
+        packed.append(pack_entry(item.kind, item.data))
+        size += len(packed[-1])
+    return packed, ids + reached.blobs
+
+
+def _pack_parts(store: Store, packed: list[bytes], ids: list[bytes]) -> Iterator[bytes]:
     """A pack of these objects, as it is made: what is in memory is a few of them."""
     digest = sha1(usedforsecurity=False)
-    gathered = [struct.pack(">4sII", b"PACK", 2, len(ids))]
+    gathered = [struct.pack(">4sII", b"PACK", 2, len(packed) + len(ids))]
     size = 0
-    for item in store.read_many(ids):
-        packed = pack_entry(item.kind, item.data)
-        gathered.append(packed)
-        size += len(packed)
+    rest = (pack_entry(item.kind, item.data) for item in store.read_many(ids))
+    for entry in chain(packed, rest):
+        gathered.append(entry)
+        size += len(entry)
         if size >= _PART_BYTES:
             part = b"".join(gathered)
             digest.update(part)
             yield part
             gathered, size = [], 0
-    rest = b"".join(gathered)
-    digest.update(rest)
-    yield rest + digest.digest()
+    last = b"".join(gathered)
+    digest.update(last)
+    yield last + digest.digest()

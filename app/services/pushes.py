@@ -20,7 +20,7 @@ from app.history.pushed import PushedCommit, PushedLine, read_pushed
 from app.history.reachable import Graph
 from app.history.refnames import HEADS, check_branch_name, conflicting_ref
 from app.history.repository import Repository
-from app.history.warm import warmed
+from app.history.warm import WarmRepository
 from app.plan.findings import Finding, error, has_errors
 from app.plan.model import Plan
 from app.plan.parse import PlanSyntaxError, plan_from_json
@@ -75,13 +75,15 @@ def take_push(
     check_branch_name(branch)
     with open_repository(workplace, task) as opened:
         _refuse_taken(opened, branch)
-        repository = Repository(warmed(opened.store, opened.branches().values()))
+        repository = WarmRepository(opened.store)
+        repository.read_lines(opened.branches().values())
         lines = _Lines(repository, task.current_branch)
         line = read_pushed(lambda oid: objects.get(oid) or repository.store.read(oid), tip, lines.has)
         plan, findings = _checked_plan(workplace, task, repository, line)
         source = lines.branch_of(line.base.oid)
         past = read_past(workplace, task, repository, source, workplace.catalog(task.namespace))
         fork = past.fork_point(plan)
+        repository.read_state(fork.commit.oid)
         made = _commit(workplace, task, past, fork, branch, plan, line, objects)
         beyond = [*past.attempted(fork.beyond), *past.underway(fork.beyond)]
     reached("push.committed")
