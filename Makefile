@@ -7,9 +7,17 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := .venv-peers
+# Sizes of `make chaos`; POINTS empty: a kill at every crash point in every combination. CHAOS: more options.
+KILLS := 1000
+POINTS :=
+FENCES := 104
+PLANS := 10000
+SERVER_PLANS := 500
+SEED := 1
+CHAOS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format docs migrate bench bench-peers clean
+.PHONY: help run test chaos check format docs migrate bench bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +45,10 @@ migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to 
 
 test: $(READY_DEV) ## Set up, then run the tests
 	@$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: make chaos KILLS=100 POINTS=100 PLANS=500
+	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \
+	  --fences $(FENCES) --plans $(PLANS) --server-plans $(SERVER_PLANS) --seed $(SEED) $(CHAOS)
 
 check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow tests
 	@$(BIN)/ruff format --check --quiet .

@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.config import Settings, load_settings
-from app.db.base import JobTable, Presence
+from app.db.base import Presence
 from app.db.jobs import SqlJobs
 from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
 from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
+from app.db.proposals import SqlProposals
+from app.db.serving import JobTable
 from app.db.session import Database, open_database
+from app.db.task_lists import SqlTaskLists
 from app.db.tasks import SqlTasks
+from app.db.upkeep import SqlUpkeep
 from app.history.git_store import GitStoreFactory
 from app.history.sql_store import SqlStoreFactory
 from app.llm.budget import Budget
@@ -56,7 +60,7 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     Raises ``ConfigurationError`` for wrong settings and for a database that is not migrated.
     """
     settings = settings or load_settings()
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, settings.database_patience)
     presence = open_presence(settings)
     try:
         if check_schema:
@@ -102,7 +106,10 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
         keys=SqlKeys(database),
+        lists=SqlTaskLists(database),
+        proposals=SqlProposals(database),
         ledger=lambda task_id: SqlLedger(database, task_id),
+        upkeep=SqlUpkeep(database),
         stores={
             "sql": SqlStoreFactory(database),
             "git": GitStoreFactory(settings.var_dir / "repositories"),
@@ -125,6 +132,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         clock_ms=lambda: time.time_ns() // 1_000_000,
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
+        retention_days=settings.retention_days,
     )
 
 

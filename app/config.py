@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     database_uri: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in VAR_DIR")
+    database_patience: float = Field(
+        default=30.0, ge=0, le=86_400, description="seconds to wait for a database that went away"
+    )
     history_backend: Literal["sql", "git"] = Field(default="sql", description="where new tasks keep history")
     var_dir: Path = Field(default=Path("var"), description="data of the embedded defaults")
     tools_root: Path = Field(default=Path(), description="the only folder that file tools can see")
@@ -71,6 +74,12 @@ class Settings(BaseSettings):
     )
     lease_seconds: float = Field(
         default=30.0, gt=0, le=86_400, description="how long a silent worker keeps its branch"
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=36_500,
+        description="days after which gc deletes tasks that ended; empty: never",
     )
     durability: Literal["group", "step"] = Field(
         default="group", description="group: flush by need; step: flush every commit"
@@ -118,6 +127,7 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
+        "retention_days",
         "ollama_num_ctx",
         "scripted_replies",
         "model_prices",

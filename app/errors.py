@@ -5,6 +5,7 @@ StackVMError
 │   ├── NotFound               no such task, branch, commit, namespace, tool
 │   ├── Ambiguous              an id prefix that matches more than one thing
 │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
+│   │   └── BaseMoved          the branch is not where it was when a revision was worked out
 │   ├── InvalidValue           a value JSON or the history can't hold
 │   ├── Forbidden              the caller may not do that
 │   └── Busy                   too much waits already: later
@@ -68,6 +69,10 @@ class Ambiguous(InputError):
 
 class Conflict(InputError):
     """The name is taken, or the thing is in a state that forbids the action."""
+
+
+class BaseMoved(Conflict):
+    """A branch is not any more where it was when its revision was worked out."""
 
 
 class InvalidValue(InputError):

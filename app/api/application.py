@@ -5,9 +5,15 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from app.api import guard, problems
+from app.api.commits import commits
 from app.api.git import git
 from app.api.health import health
+from app.api.lookback import lookback
+from app.api.namespaces import namespaces
+from app.api.plans import plans
+from app.api.proposals import proposals
 from app.api.state import Server, attach
+from app.api.steering import steering
 from app.api.tasks import tasks
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -30,11 +36,12 @@ def make_application(server: Server) -> APIFlask:
         AUTO_404_RESPONSE=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # a branch may be asked for that can't be there: that is no redirect
     attach(app, server)
     problems.register(app)
     app.error_processor(problems.validation_problem)
     guard.register(app)
-    for resource in (tasks, health):
+    for resource in (tasks, steering, commits, lookback, proposals, plans, namespaces, health):
         app.register_blueprint(resource)
     app.register_blueprint(git)
     return app

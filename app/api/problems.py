@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import (
     Ambiguous,
+    BaseMoved,
     BranchMoved,
     Busy,
     ConfigurationError,
@@ -34,6 +35,7 @@ _BY_ERROR: Final[tuple[tuple[type[StackVMError], int, str], ...]] = (
     (Ambiguous, 409, "ambiguous"),
     (Forbidden, 403, "forbidden"),
     (Busy, 429, "busy"),
+    (BaseMoved, 409, "base-moved"),
     (Conflict, 409, "conflict"),
     (InvalidValue, 422, "invalid-value"),
     (InputError, 422, "invalid-input"),
@@ -133,6 +135,12 @@ def register(app: Flask) -> None:
         for name in ("Content-Type", "Content-Length"):
             headers.pop(name, None)
         return problem(status, _BY_STATUS.get(status, "error"), error.name, error.description, headers)
+
+    @app.errorhandler(RecursionError)
+    def too_deep(error: RecursionError) -> Response:
+        return problem(
+            400, "bad-request", "what was sent is nested too deeply", "a few hundred levels are enough"
+        )
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:

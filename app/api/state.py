@@ -8,7 +8,7 @@ from typing import Final
 from flask import current_app, g
 
 from app.config import Settings
-from app.db.base import JobTable
+from app.db.serving import JobTable
 from app.queue.base import RunQueue
 from app.services.access import Actor
 from app.services.workplace import Workplace

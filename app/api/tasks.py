@@ -1,4 +1,4 @@
-"""``/api/tasks``: submit, list, look, delete."""
+"""``/api/tasks``: submit, list, look, delete; ``/api/waiting``."""
 
 from __future__ import annotations
 
@@ -6,89 +6,104 @@ from typing import Any
 
 import orjson
 from apiflask import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.descriptions import problems, tagged
+from app.api.etags import etag, not_modified, tagged_answer
+from app.api.lookup import the_task
+from app.api.paging import PageQuery, page, read_cursor, write_cursor
 from app.api.state import place, server
-from app.plan.model import Json
+from app.api.task_models import Submit, TaskOut, TaskQuery, TasksOut, WaitingPageOut
+from app.db.serving import TaskFilter
+from app.services.deletion import delete_task
 from app.services.queueing import queue_run
-from app.services.tasks import MAIN, NewTask, delete_task, find_task, list_tasks, submit_task, task_document
+from app.services.task_lists import checked_tags, page_tasks, task_with_tags, waiting_tasks
+from app.services.tasks import MAIN, NewTask, submit_task
 
-tasks = APIBlueprint("tasks", __name__, url_prefix="/api/tasks", tag="tasks")
-
-
-class Submit(BaseModel):
-    """A goal, with the plan where a model is not to write it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    goal: str = Field(min_length=1, max_length=100_000, description="what you want, in your own words")
-    plan: Json = Field(None, description="a plan document; without it a model writes the plan")
-    namespace: str | None = Field(None, max_length=240)
-    response_format: dict[str, Any] | None = None
-    history: str | None = Field(None, description="sql or git; default: the server's HISTORY_BACKEND")
-    max_steps: int | None = Field(None, ge=1)
-    revise: bool = Field(False, description="let a model revise the plan where a step fails")
-    parallel: int | None = Field(None, ge=1, le=256)
-    priority: int = Field(0, ge=-100, le=100)
+tasks = APIBlueprint("tasks", __name__, url_prefix="/api", tag="tasks")
 
 
-class TaskOut(BaseModel):
-    """A task as lists show it."""
-
-    task_id: str
-    goal: str
-    namespace: str | None
-    status: str
-    branch: str
-    steps: int
-    error: str | None
-    history: str
-    created_ms: int
-    updated_ms: int
-
-
-@tasks.post("")
+@tasks.post("/tasks")
 @tasks.input(Submit, location="json")
 @tasks.output(TaskOut, status_code=202)
-@tasks.doc(summary="Submit a goal", responses=[422, 429])
+@tasks.doc(summary="Submit a goal", operation_id="submit", responses=problems(404, 409, 413, 422))
 def submit(json_data: Submit) -> Any:
-    """The task is there when this answers; a worker runs it."""
-    plan = None if json_data.plan is None else orjson.dumps(json_data.plan)
+    """The task is there when this answers; a worker runs it. `Location` is where to look."""
+    tags = checked_tags(json_data.tags)
     new = NewTask(
         json_data.goal,
-        plan,
+        None if json_data.plan is None else orjson.dumps(json_data.plan),
         json_data.namespace,
         json_data.response_format,
         json_data.history,
         json_data.max_steps,
         json_data.revise,
     )
-    row = submit_task(place(), new)
-    queue_run(place(), server().queue, row, MAIN, priority=json_data.priority, parallel=json_data.parallel)
-    return task_document(row), 202, {"Location": f"/api/tasks/{row.id}"}
+    workplace = place()
+    row = submit_task(workplace, new)
+    if tags:
+        workplace.lists.set_tags(row.id, tags)
+    try:
+        queue_run(
+            workplace, server().queue, row, MAIN, priority=json_data.priority, parallel=json_data.parallel
+        )
+    except BaseException:
+        delete_task(workplace, row)  # a task that nobody will run was not submitted
+        raise
+    return task_with_tags(workplace, row), 202, {"Location": f"/api/tasks/{row.id}"}
 
 
-@tasks.get("/<task_id>")
+@tasks.get("/tasks")
+@tasks.input(TaskQuery, location="query")
+@tasks.output(TasksOut)
+@tasks.doc(summary="List the tasks, newest first", operation_id="list_tasks", responses=problems(422))
+def many(query_data: TaskQuery) -> Any:
+    """Filters may be combined."""
+    chosen = TaskFilter(
+        statuses=tuple(filter(None, (query_data.status or "").split(","))),
+        namespace=query_data.namespace,
+        tag=query_data.tag,
+        text=query_data.text,
+        since_ms=query_data.since,
+        until_ms=query_data.until,
+    )
+    found = page_tasks(place(), chosen, query_data.limit, _after(query_data))
+    return page(found.documents, _cursor(found.after))
+
+
+@tasks.get("/tasks/<task_id>")
 @tasks.output(TaskOut)
-@tasks.doc(summary="One task", responses=[404])
+@tasks.doc(summary="One task", operation_id="get_task", responses=tagged(404, 409))
 def one(task_id: str) -> Any:
     """By its id or the beginning of one."""
-    return task_document(find_task(place(), task_id))
+    document = task_with_tags(place(), the_task(task_id))
+    tag = etag(orjson.dumps(document))
+    return not_modified(tag) or tagged_answer(document, tag)
 
 
-@tasks.get("")
-@tasks.doc(summary="List the tasks")
-def many() -> Any:
-    """The newest first."""
-    return {"tasks": [task_document(row) for row in list_tasks(place(), None, 50)]}
-
-
-@tasks.delete("/<task_id>")
+@tasks.delete("/tasks/<task_id>")
 @tasks.output({}, status_code=204)
-@tasks.doc(summary="Remove a task and its history", responses=[404, 409])
+@tasks.doc(summary="Remove a task and its history", operation_id="delete_task", responses=problems(404, 409))
 def remove(task_id: str) -> Any:
     """Refused while it runs."""
-    row = find_task(place(), task_id)
-    server().queue.withdraw(row.id)
+    row = the_task(task_id)
     delete_task(place(), row)
     return ""
+
+
+@tasks.get("/waiting")
+@tasks.input(PageQuery, location="query")
+@tasks.output(WaitingPageOut)
+@tasks.doc(summary="What waits for a person", operation_id="list_waiting", responses=problems(422))
+def waiting(query_data: PageQuery) -> Any:
+    """Across all tasks: which call, why, and what each choice will do."""
+    items, after = waiting_tasks(place(), query_data.limit, _after(query_data))
+    return page(items, _cursor(after))
+
+
+def _after(query: PageQuery) -> tuple[int, int] | None:
+    parts = read_cursor(query.cursor, int, int)
+    return None if parts is None else (parts[0], parts[1])
+
+
+def _cursor(after: tuple[int, int] | None) -> str | None:
+    return None if after is None else write_cursor(*after)

@@ -65,12 +65,14 @@ _STACKVM: Final[Sections] = {
         "branches": Entry("app.cli.branches:branches", "List the branches of a task."),
         "fork": Entry("app.cli.branches:fork", "Begin a branch at any commit."),
         "delete-branch": Entry("app.cli.branches:delete_branch", "Remove a branch."),
-        "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
         "clone": Entry("app.cli.tasks:clone", "Make a git clone of a task's history."),
     },
     "Keep": {
         "export": Entry("app.cli.carry:export", "Write a task to one file, to be imported elsewhere."),
         "import": Entry("app.cli.carry:import_", "Take in a task that `export` wrote, under its own id."),
+        "delete": Entry("app.cli.tasks:delete", "Remove a task and its whole history."),
+        "gc": Entry("app.cli.gc:gc", "Clear away what no branch reaches, and tasks that ended long ago."),
+        "fsck": Entry("app.cli.fsck:fsck", "Look for damage in tasks, all of them or those named."),
     },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),

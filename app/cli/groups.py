@@ -12,6 +12,7 @@ import click
 from app.cli.errors import errors_end_here
 from app.cli.exit_codes import USAGE
 from app.cli.streams import stdout_is_ours, use_utf8
+from app.cli.troubles import troubles_are_noted
 
 _AS_JSON: Final = f"{__name__}.as_json"
 _DEBUG: Final = f"{__name__}.debug"
@@ -70,7 +71,7 @@ class Command(_Guarded):
         super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with stdout_is_ours():
+        with stdout_is_ours(), troubles_are_noted():
             return super().invoke(ctx)
 
 

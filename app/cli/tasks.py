@@ -12,11 +12,12 @@ from app.cli.groups import Command
 from app.cli.options import emit_json, json_option, limit_type, task_argument
 from app.cli.screen import ID, NAME, QUIET, STATUS_STYLES, Line, Segment, show, table
 from app.cli.streams import is_terminal, note
-from app.cli.texts import moment, short_task
+from app.cli.texts import byte_size, moment, short_task
 from app.db.base import TaskRow
 from app.history.commits import one_line
 from app.services.clones import clone_task
-from app.services.tasks import delete_task, find_task, list_tasks, task_document
+from app.services.deletion import delete_task
+from app.services.tasks import find_task, list_tasks, task_document
 
 _GOAL_CHARACTERS = 100
 
@@ -57,19 +58,20 @@ def _cells(row: TaskRow) -> list[Segment]:
 def delete(task: str, yes: bool, as_json: bool) -> None:
     """Remove a task and its whole history.
 
-    At a terminal it asks first, in a script it doesn't. What was deleted can't be brought back; `clone`
-    keeps a copy.
+    Every row and every file of it goes, also where the history is damaged or missing. At a terminal it asks
+    first, in a script it doesn't. What was deleted can't be brought back; `clone` keeps a copy. A task that is
+    being run is not deleted.
     """
     with workplace() as place:
         row = find_task(place, task)
         if not yes and is_terminal(sys.stdin):
             goal = one_line(row.goal, _GOAL_CHARACTERS)
             click.confirm(f"delete {short_task(row.id)} ({goal}) and its history?", abort=True, err=True)
-        delete_task(place, row)
+        freed = delete_task(place, row)
     if as_json:
-        emit_json({"task_id": row.id, "deleted": True})
+        emit_json({"task_id": row.id, "deleted": True, "bytes": freed})
     else:
-        show([["deleted task ", (row.id, NAME)]])
+        show([["deleted task ", (row.id, NAME), f", {byte_size(freed)} freed"]])
 
 
 @click.command(cls=Command, examples=["3f2a91c4 run-history"])

@@ -13,6 +13,7 @@ from app.cli.screen import BAD, GOOD, WARN, Line, show
 from app.cli.texts import count
 from app.plan.findings import Finding
 from app.plan.model import Plan
+from app.services.plans import findings_document
 from app.services.tasks import check_plan_text
 
 
@@ -36,15 +37,7 @@ def verify(plan_file: str, namespace: str | None, as_json: bool) -> None:
         plan, findings = check_plan_text(place, text, namespace)
     errors = sum(finding.severity == "error" for finding in findings)
     if as_json:
-        emit_json(
-            {
-                "valid": not errors,
-                "steps": len(plan.steps) if plan is not None else None,
-                "errors": errors,
-                "warnings": len(findings) - errors,
-                "findings": [finding.to_json() for finding in findings],
-            }
-        )
+        emit_json(findings_document(plan, findings))
     else:
         show(_lines(plan_file, plan, findings, errors))
     raise click.exceptions.Exit(REJECTED if errors else COMPLETED)

@@ -5,7 +5,7 @@ Every adapter, the in-memory one too, passes the same contract tests. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -139,72 +139,6 @@ class Presence(Protocol):
         """A lease could not be given back: that we have ended is to be seen."""
 
 
-class Job(NamedTuple):
-    """A run that is to go on. The highest ``priority`` first; ``parallel`` ``None``: as many calls as by default."""
-
-    task_id: str
-    branch: str
-    namespace: str | None = None
-    priority: int = 0
-    parallel: int | None = None
-
-
-class Claim(NamedTuple):
-    """A job that is ours for a while. ``takeovers``: how often its worker was lost before."""
-
-    job: Job
-    number: int
-    takeovers: int
-
-
-class Backlog(NamedTuple):
-    """How many jobs wait, for how long (milliseconds) the oldest has, and how many run by namespace."""
-
-    waiting: int
-    oldest_ms: int
-    running: Mapping[str | None, int]
-
-
-class JobTable(Protocol):
-    """What is to run. The truth of every queue: messages only say where to look. All by the database's clock.
-
-    A job is claimed for some seconds and kept by renewing; what is not renewed may be claimed by others.
-    """
-
-    def put(self, job: Job, *, most: int | None = None) -> None:
-        """Add a job; nothing happens where there is one of that task and branch. Raises ``Busy`` where there are
-        ``most`` already."""
-
-    def claim(
-        self, owner: str, seconds: float, *, full: Collection[str] = (), namespaces: Collection[str] = ()
-    ) -> Claim | None:
-        """Take the next job that nobody has; none of a ``full`` namespace, only of ``namespaces`` if given."""
-
-    def renew(self, owner: str, seconds: float) -> int:
-        """Keep all jobs of ``owner``; gives how many."""
-
-    def move(self, number: int, owner: str, branch: str) -> bool:
-        """The run goes on on another branch. ``False`` where the job is not ours any more."""
-
-    def give_back(self, number: int, owner: str, seconds: float = 0.0) -> None:
-        """Let another have it, after so many seconds."""
-
-    def remove(self, number: int, owner: str) -> None:
-        """The run has ended or waits. Nothing happens where the job is not ours any more."""
-
-    def withdraw(self, task_id: str, branch: str | None = None) -> None:
-        """Nobody is to run the branch (or any of the task), whoever has the job."""
-
-    def owners(self) -> set[str]:
-        """Who has jobs."""
-
-    def disown(self, owner: str) -> int:
-        """``owner`` has died: its jobs may be claimed at once. Gives how many."""
-
-    def backlog(self) -> Backlog:
-        """What waits and what runs."""
-
-
 @dataclass(frozen=True, slots=True)
 class TaskRow:
     """A task as lists show it. ``store`` is its history's backend; ``steps`` and ``error`` are of its latest run."""
@@ -325,34 +259,45 @@ class NamespaceTable(Protocol):
         """All, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """An API key: ``secret_hash`` is the SHA-256 of its secret part, hex; ``namespace`` the only one it is for."""
+class RowDamage(NamedTuple):
+    """What is wrong with a row. ``task_id`` is ``None`` where it is no task's, ``what`` names it for a person.
 
-    id: str
-    name: str
-    secret_hash: str
-    role: str
-    namespace: str | None
-    created_ms: int
-    expires_ms: int | None
-    revoked_ms: int | None
+    ``is_leftover``: nothing is lost; a process that was killed left it, or one that is at work, and it can go.
+    """
+
+    task_id: str | None
+    what: str
+    problem: str
+    is_leftover: bool = False
 
 
-class KeyTable(Protocol):
-    """API keys by id."""
+class Freed(NamedTuple):
+    """Rows that were removed, or could be, and their bytes."""
 
-    def add(self, row: KeyRow) -> None:
-        """Add one."""
+    rows: int
+    bytes: int
 
-    def get(self, key_id: str) -> KeyRow:
-        """One. Raises ``NotFound``."""
 
-    def list(self) -> Sequence[KeyRow]:
-        """All, oldest first."""
+class Upkeep(Protocol):
+    """The rows themselves, for who looks for damage and for what nobody needs."""
 
-    def revoke(self, key_id: str, now_ms: int) -> None:
-        """It is valid no more. Raises ``NotFound``."""
+    def task_ids(self) -> Sequence[str]:
+        """The ids of all tasks, also of those whose rows are damaged."""
 
-    def any_valid(self, now_ms: int) -> bool:
-        """Whether there is a key that is neither revoked nor expired."""
+    def damage(self, task_id: str | None) -> Iterator[RowDamage]:
+        """What is wrong with the rows of a task, or with those that are no task's (``None``). Never raises for it."""
+
+    def stray_ids(self) -> Collection[str]:
+        """Ids that rows of leases, attempts or effects name, and no task has."""
+
+    def drop_strays(self, task_id: str, *, dry_run: bool = False) -> Freed:
+        """Remove what is left of leases, attempts and effects of a task, unless there is one with that id."""
+
+    def gone_branches(self, task_id: str, keep: Collection[str]) -> Collection[str]:
+        """The branches that attempts or effects of a task name, but for those to ``keep``."""
+
+    def drop_branches(self, task_id: str, keep: Collection[str], *, dry_run: bool = False) -> Freed:
+        """Remove the attempts and effects of a task's branches that are not to ``keep``."""
+
+    def drop_loose_rows(self, *, dry_run: bool = False) -> Freed:
+        """Remove rows of histories that are gone."""

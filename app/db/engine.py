@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -17,6 +18,19 @@ BUSY_SECONDS: Final = 15.0
 """How long a writer waits for another one's lock on SQLite."""
 
 CONNECT_SECONDS: Final = 10
+
+SILENT_SECONDS: Final = 30
+"""After how long a server's host that answers nothing any more, not even the kernel's probes, counts as gone."""
+
+_PROBE_SECONDS: Final = 10
+
+_POSTGRESQL_ARGUMENTS: Final = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": _PROBE_SECONDS,
+    "keepalives_interval": _PROBE_SECONDS,
+    "keepalives_count": SILENT_SECONDS // _PROBE_SECONDS - 1,
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+}
 
 # Prepared driver SQL takes tuples on every database; SQLite's driver does so anyway.
 _POSITIONAL: Final = "format"
@@ -71,13 +85,14 @@ def make_engine(uri: str) -> Engine:
         return _sqlite_engine(url)
     if url.drivername.startswith("mysql"):
         return _mysql_engine(url)
+    chosen = {name: value for name, value in _POSTGRESQL_ARGUMENTS.items() if name not in url.query}
     return create_engine(
         url,
         paramstyle=_POSITIONAL,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         max_overflow=20,
-        connect_args={} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS},
+        connect_args=chosen,
     )
 
 
@@ -93,7 +108,7 @@ def _mysql_engine(url: URL) -> Engine:
     query = dict(url.query)
     query.setdefault("charset", "utf8mb4")
     arguments = _take_ssl_arguments(query)
-    return create_engine(
+    engine = create_engine(
         url.set(query=query),
         paramstyle=_POSITIONAL,
         isolation_level="READ COMMITTED",  # no gap locks: writers of one task don't stop one another
@@ -103,6 +118,26 @@ def _mysql_engine(url: URL) -> Engine:
         # Without the prefix the server warns about every id that is not UTF-8.
         connect_args={"binary_prefix": True, **arguments},
     )
+    event.listen(engine, "connect", _notice_a_dead_host)
+    return engine
+
+
+def _notice_a_dead_host(connection: Any, record: Any) -> None:
+    """A host that lost its power says nothing: without probes we would wait for its answer for hours.
+
+    PostgreSQL's driver takes them as arguments; pymysql only turns the system's on, which begin after two hours.
+    """
+    sock = getattr(connection, "_sock", None)
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    for name, value in (
+        ("TCP_KEEPIDLE", _PROBE_SECONDS),
+        ("TCP_KEEPINTVL", _PROBE_SECONDS),
+        ("TCP_KEEPCNT", SILENT_SECONDS // _PROBE_SECONDS - 1),
+        ("TCP_USER_TIMEOUT", SILENT_SECONDS * 1000),
+    ):
+        if hasattr(socket, name):  # not every system has each
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _take_ssl_arguments(query: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, update
 
-from app.db.base import Backlog, Claim, Job
 from app.db.models import jobs
+from app.db.serving import Backlog, Claim, Job
 from app.db.session import Database
 from app.db.upsert import insert_ignoring
 from app.errors import Busy

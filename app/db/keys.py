@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import insert, or_, select, update
 
-from app.db.base import KeyRow
 from app.db.models import api_keys
+from app.db.serving import KeyRow
 from app.db.session import Database
 from app.errors import NotFound
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, select
 
 from app.db.base import Attempt, AttemptState, FinishedEffect
+from app.db.checksums import checksum, update_row
 from app.db.models import attempts, effects, leases
-from app.db.session import Database, retry_lost
+from app.db.session import Database
 from app.db.texts import storable_or_none
 from app.db.upsert import insert_ignoring, insert_replacing
-from app.errors import BranchMoved, Conflict
+from app.errors import BranchMoved, Conflict, StorageError
 
 _ATTEMPT_COLUMNS: Final = tuple(attempts.c[name] for name in Attempt._fields)
-_ATTEMPT_TABLE: Final = tuple(attempts.c.keys())
+_ATTEMPT_TABLE: Final = tuple(name for name in list(attempts.c.keys()) if name != "checksum")
+_EFFECT_COLUMNS: Final = tuple(effects.c[name] for name in FinishedEffect._fields)
 
 
 class SqlLedger:
@@ -32,10 +35,21 @@ class SqlLedger:
 
     def begin(self, attempt: Attempt) -> None:
         """Raises ``Conflict`` where somebody has begun this very attempt: the call is not ours to make."""
-        values = {"task_id": self._task_id, **attempt._asdict()}
+        # Drawn anew each time, as another worker may begin an attempt that is equal in all else.
+        mine = secrets.token_hex(8)
+        values = {"task_id": self._task_id, **attempt._asdict(), "begun_by": mine}
         values["error"] = storable_or_none(attempt.error)
-        row = tuple(values[name] for name in _ATTEMPT_TABLE)
-        if self._write(self._begin_sql, [row], self._check_lease) == 0:
+        row = [values[name] for name in _ATTEMPT_TABLE]
+
+        def work(cursor: Any, in_doubt: bool) -> bool:
+            self._check_lease(cursor)
+            cursor.execute(self._begin_sql, (*row, checksum(*row)))
+            if cursor.rowcount == 0 and in_doubt:
+                cursor.execute(self._begun_by_sql, (self._task_id, attempt.key, attempt.number))
+                return bool(cursor.fetchone() == (mine,))
+            return bool(cursor.rowcount)
+
+        if not self._database.transact_cursor(work):
             raise Conflict(
                 f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no} was begun already",
                 hint="another worker runs the branch",
@@ -43,36 +57,30 @@ class SqlLedger:
 
     def close(self, key: str, number: int, state: AttemptState, error: str | None) -> None:
         one = (attempts.c.task_id == self._task_id, attempts.c.key == key, attempts.c.number == number)
-        self._change(update(attempts).where(*one).values(state=state, error=storable_or_none(error)))
+        known = {"state": state, "error": storable_or_none(error)}
+        self._database.transact(lambda connection: update_row(connection, attempts, one, known))
 
     def attempts(self, key: str) -> list[Attempt]:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._attempts_sql, (self._task_id, key))
-            found = [Attempt(*row) for row in cursor.fetchall()]
-        return sorted(found, key=lambda attempt: attempt.number)
+        rows = self._rows(self._attempts_sql, (self._task_id, key))
+        return sorted((self._attempt(row) for row in rows), key=lambda attempt: attempt.number)
 
     def branch_attempts(self, branch: str) -> list[Attempt]:
         return self._attempts(_select_attempts(self._task_id, attempts.c.branch == branch))
 
     def save_effects(self, branch: str, finished: Sequence[FinishedEffect]) -> None:
-        self._write(self._save_sql, [(self._task_id, branch, *effect) for effect in finished])
+        rows = [(self._task_id, branch, *effect) for effect in finished]
+        self._write(self._save_sql, [(*row, checksum(*row)) for row in rows])
 
     def effects(self, branch: str, seq_no: int, visit: int) -> dict[int, tuple[str, bytes]]:
-        asking = select(effects.c.item, effects.c.inputs_hash, effects.c.outcome)
-        with self._database.read() as connection:
-            rows = connection.execute(asking.where(*self._visit(branch, seq_no, visit))).all()
-        return {item: (inputs_hash, outcome) for item, inputs_hash, outcome in rows}
+        found = self._effects(branch, *self._visit(branch, seq_no, visit))
+        return {effect.item: (effect.inputs_hash, effect.outcome) for effect in found}
 
     def branch_effects(self, branch: str) -> list[FinishedEffect]:
-        asking = select(*(effects.c[name] for name in FinishedEffect._fields))
-        asking = asking.where(effects.c.task_id == self._task_id, effects.c.branch == branch)
-        with self._database.read() as connection:
-            return [FinishedEffect(*row) for row in connection.execute(asking)]
+        return self._effects(branch, effects.c.task_id == self._task_id, effects.c.branch == branch)
 
     def effect_places(self, branch: str) -> set[tuple[int, int]]:
-        with self._database.read_cursor() as cursor:
-            cursor.execute(self._places_sql, (self._task_id, branch))
-            return {(int(seq_no), int(visit)) for seq_no, visit in cursor.fetchall()}
+        rows = self._rows(self._places_sql, (self._task_id, branch))
+        return {(int(seq_no), int(visit)) for seq_no, visit in rows}
 
     def drop_effects(self, branch: str, places: Iterable[tuple[int, int]]) -> None:
         # In one order everywhere, so that no two transactions wait for each other.
@@ -93,12 +101,54 @@ class SqlLedger:
         )
 
     def _attempts(self, asking: Select[Any]) -> list[Attempt]:
-        with self._database.read() as connection:
-            return [Attempt(*row) for row in connection.execute(asking)]
+        return self._database.ask(
+            lambda connection: [self._attempt(row) for row in connection.execute(asking)]
+        )
+
+    def _rows(self, sql: str, values: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        def work(cursor: Any) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(sql, values)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            return rows
+
+        return self._database.ask_cursor(work)
+
+    def _attempt(self, row: Sequence[Any]) -> Attempt:
+        """A row of the attempts with ``begun_by`` and checksum. Raises ``StorageError`` where they don't agree."""
+        *fields, begun_by, stored = row
+        attempt = Attempt(*fields)
+        values = {"task_id": self._task_id, **attempt._asdict(), "begun_by": begun_by}
+        if stored is not None and stored != checksum(*[values[name] for name in _ATTEMPT_TABLE]):
+            raise self._damaged(f"attempt {attempt.number} of {attempt.tool} in step {attempt.seq_no}")
+        return attempt
+
+    def _effects(self, branch: str, *chosen: ColumnElement[bool]) -> list[FinishedEffect]:
+        """Outcomes of a branch. Raises ``StorageError`` for one that is not what was kept: it must not be used."""
+        asking = select(*_EFFECT_COLUMNS, effects.c.checksum).where(*chosen)
+        found = []
+        for *row, stored in self._database.ask(lambda connection: connection.execute(asking).all()):
+            if stored is not None and stored != checksum(self._task_id, branch, *row):
+                raise self._damaged(f"the outcome that is kept of step {row[0]}")
+            found.append(FinishedEffect(*row))
+        return found
+
+    def _damaged(self, what: str) -> StorageError:
+        return StorageError(
+            f"the database is damaged: {what} is not what was written",
+            hint=f"`stackvm fsck {self._task_id}` says more; a fork of the branch does without it",
+        )
 
     @cached_property
     def _begin_sql(self) -> str:
-        return self._database.prepare(insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE)
+        return self._database.prepare(
+            insert_ignoring(self._database.kind, attempts), *_ATTEMPT_TABLE, "checksum"
+        )
+
+    @cached_property
+    def _begun_by_sql(self) -> str:
+        names = ("task_id", "key", "number")
+        one = (attempts.c[name] == bindparam(name) for name in names)
+        return self._database.prepare(select(attempts.c.begun_by).where(*one), *names)
 
     @cached_property
     def _lease_sql(self) -> str:
@@ -110,7 +160,8 @@ class SqlLedger:
     @cached_property
     def _attempts_sql(self) -> str:
         one = (attempts.c.task_id == bindparam("task_id"), attempts.c.key == bindparam("key"))
-        return self._database.prepare(select(*_ATTEMPT_COLUMNS).where(*one), "task_id", "key")
+        asking = select(*_ATTEMPT_COLUMNS, attempts.c.begun_by, attempts.c.checksum).where(*one)
+        return self._database.prepare(asking, "task_id", "key")
 
     @cached_property
     def _save_sql(self) -> str:
@@ -136,29 +187,18 @@ class SqlLedger:
             if cursor.fetchone() is None:
                 raise BranchMoved(branch, "another worker holds its lease now")
 
-    def _write(
-        self,
-        sql: str,
-        rows: Sequence[tuple[Any, ...]],
-        before: Callable[[Any], None] = lambda cursor: None,
-    ) -> int:
-        """The hot path, once a call: one transaction, durable on return. Gives how many rows were written."""
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The hot path, once a call: one transaction, durable on return; to be used where repeating does no harm."""
         if not rows:
-            return 0
+            return
 
-        def once() -> int:
-            with self._database.write_cursor() as cursor:
-                before(cursor)
-                if len(rows) == 1:
-                    cursor.execute(sql, rows[0])
-                else:
-                    cursor.executemany(sql, rows)
-                return int(cursor.rowcount)
+        def work(cursor: Any, _: bool) -> None:
+            if len(rows) == 1:
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, rows)
 
-        return retry_lost(once)
-
-    def _change(self, statement: Any) -> None:
-        self._database.transact(lambda connection: connection.execute(statement))
+        self._database.transact_cursor(work)
 
     def _drop(self, chosen: Callable[[Table], ColumnElement[bool]]) -> None:
         def work(connection: Connection) -> None:
@@ -169,5 +209,7 @@ class SqlLedger:
 
 
 def _select_attempts(task_id: str, chosen: ColumnElement[bool]) -> Select[Any]:
-    rows = select(*_ATTEMPT_COLUMNS).where(attempts.c.task_id == task_id, chosen)
+    rows = select(*_ATTEMPT_COLUMNS, attempts.c.begun_by, attempts.c.checksum).where(
+        attempts.c.task_id == task_id, chosen
+    )
     return rows.order_by(attempts.c.started_ms, attempts.c.key, attempts.c.number)

@@ -83,6 +83,7 @@ tasks = Table(
     # A summary for lists, which would otherwise open every history.
     Column("steps", BigInteger, nullable=False),
     Column("error", LongText),
+    Column("checksum", BigInteger),  # of all columns but the number, see `app/db/checksums.py`
     Column("planned_steps", BigInteger),
     Column("worked_ms", BigInteger),
     Column("usage", LongText),  # a JSON object, as in state.json
@@ -101,6 +102,7 @@ branches = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("source", _name()),
     Column("source_head", String(40)),
+    Column("checksum", BigInteger),
     **_CLUSTERED,
 )
 
@@ -134,6 +136,9 @@ attempts = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("error", LongText),
+    # Drawn by who began it, to know the row again where the answer to COMMIT was lost.
+    Column("begun_by", String(16)),
+    Column("checksum", BigInteger),
     **_CLUSTERED,
 )
 
@@ -147,6 +152,7 @@ effects = Table(
     Column("item", BigInteger, primary_key=True, autoincrement=False),
     Column("inputs_hash", _name(64), nullable=False),
     Column("outcome", LongBlob, nullable=False),
+    Column("checksum", BigInteger),
     **_CLUSTERED,
 )
 
@@ -267,6 +273,7 @@ namespaces = Table(
     Column("policies", LongText, nullable=False),  # a JSON object
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
+    Column("checksum", BigInteger),
     **_BINARY_NAMES,
 )
 
@@ -277,6 +284,8 @@ repositories = Table(
     Column("task_id", _name(TASK_ID_LENGTH), nullable=False),
     # How often garbage was collected: a writer that knew objects from before must not count on them.
     Column("collected", BigInteger, nullable=False, server_default=text("0")),
+    # By the database's clock; 0: before that was noted. One without a task is not garbage while it is young.
+    Column("created_ms", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("task_id"),
     **_NUMBERED,
 )
@@ -295,7 +304,9 @@ journal = Table(
     "journal",
     metadata,
     Column("repository", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", BigInteger, primary_key=True, autoincrement=False),  # drawn by the writer
+    Column(
+        "id", BigInteger, primary_key=True, autoincrement=False
+    ),  # drawn, with a checksum of the data in it
     Column("data", LongBlob, nullable=False),
     **_BINARY_NAMES,  # not clustered: SQLite would move a row above 1 KB to a page of its own
 )

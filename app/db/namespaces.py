@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from app.db.base import NamespaceRow
+from app.db.checksums import update_row, with_checksum
 from app.db.models import namespaces
 from app.db.session import Database
 from app.db.texts import storable
@@ -26,33 +28,44 @@ class SqlNamespaces:
         self._database = database
 
     def create(self, row: NamespaceRow) -> None:
+        values = {"name": row.name, "created_ms": row.created_ms, **_content(row)}
         adding = insert_ignoring(self._database.kind, namespaces)
-        if self._change(adding.values(name=row.name, created_ms=row.created_ms, **_content(row))) == 0:
-            raise name_taken(row.name)
+        adding = adding.values(with_checksum(namespaces, values))
+        standing = select(namespaces).where(namespaces.c.name == row.name)
+
+        def work(connection: Connection, in_doubt: bool) -> None:
+            if connection.execute(adding).rowcount == 0:
+                there = connection.execute(standing).one()._asdict()
+                if not (in_doubt and all(there[name] == value for name, value in values.items())):
+                    raise name_taken(row.name)
+
+        self._database.transact_told(work)
 
     def update(self, row: NamespaceRow) -> None:
-        changing = update(namespaces).where(namespaces.c.name == row.name).values(_content(row))
-        if self._change(changing) == 0:
+        one = (namespaces.c.name == row.name,)
+        changing = partial(update_row, table=namespaces, chosen=one, values=_content(row))
+        if self._database.transact(changing) == 0:
             raise self._not_found(row.name)
 
     def delete(self, name: str) -> None:
-        if self._change(delete(namespaces).where(namespaces.c.name == storable(name))) == 0:
+        removing = delete(namespaces).where(namespaces.c.name == storable(name))
+
+        def work(connection: Connection, in_doubt: bool) -> bool:
+            return connection.execute(removing).rowcount > 0 or in_doubt
+
+        if not self._database.transact_told(work):
             raise self._not_found(name)
 
     def get(self, name: str) -> NamespaceRow:
         asking = select(*_COLUMNS).where(namespaces.c.name == storable(name))
-        with self._database.read() as connection:
-            row = connection.execute(asking).one_or_none()
+        row = self._database.ask(lambda connection: connection.execute(asking).one_or_none())
         if row is None:
             raise self._not_found(name)
         return _row(row)
 
     def list(self) -> list[NamespaceRow]:
-        with self._database.read() as connection:
-            return [_row(row) for row in connection.execute(select(*_COLUMNS).order_by(namespaces.c.name))]
-
-    def _change(self, statement: Any) -> int:
-        return self._database.transact(lambda connection: int(connection.execute(statement).rowcount))
+        asking = select(*_COLUMNS).order_by(namespaces.c.name)
+        return self._database.ask(lambda connection: [_row(row) for row in connection.execute(asking)])
 
     def _not_found(self, name: str) -> NotFound:
         return name_unknown(name, (row.name for row in self.list()))

@@ -53,12 +53,8 @@ class FilePresence:
         token = rest.partition("/")[0]
         if not token.isalnum() or _host(worker) != self._host:  # another machine's locks may not be seen here
             return False
-        path = self._path(token)
-        if not _is_abandoned(path):
-            return False
-        with suppress(OSError):
-            path.unlink()
-        return True
+        # The file stays: who asked may be killed before the lease is theirs, and then another one has to see it.
+        return _is_abandoned(self._path(token))
 
     def leave_trace(self) -> None:
         """A lease could not be given back: that we have ended is to be seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert
 
 from app.db.base import TaskRows
+from app.db.checksums import with_checksum
 from app.db.models import attempts, effects, leases
 from app.db.texts import storable_or_none
 
@@ -15,13 +16,15 @@ def restore_ledger(connection: Connection, rows: TaskRows) -> None:
     for table in (effects, attempts, leases):
         connection.execute(delete(table).where(table.c.task_id == task_id))
     begun = [
-        {"task_id": task_id, **attempt._asdict(), "error": storable_or_none(attempt.error)}
+        with_checksum(
+            attempts, {"task_id": task_id, **attempt._asdict(), "error": storable_or_none(attempt.error)}
+        )
         for attempt in rows.attempts
     ]
     if begun:
         connection.execute(insert(attempts), begun)
     kept = [
-        {"task_id": task_id, "branch": branch, **effect._asdict()}
+        with_checksum(effects, {"task_id": task_id, "branch": branch, **effect._asdict()})
         for branch, finished in rows.effects.items()
         for effect in finished
     ]

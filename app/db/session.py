@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, ClauseElement, Connection, Engine, inspect, select
@@ -14,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.db.engine import make_engine
-from app.db.failures import TransactionLost, explain, not_migrated
+from app.db.failures import DatabaseAway, explain, not_migrated
 from app.db.models import SCHEMA_REVISION, alembic_version
-from app.errors import ConfigurationError
+from app.db.patience import DEFAULT_SECONDS, Patience
+from app.errors import ConfigurationError, StorageError
 
 Result = TypeVar("Result")
 
@@ -28,19 +28,19 @@ _NOW_MS: Final = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 
-_TRIES: Final = 8
 
-
-def open_database(uri: str) -> Database:
-    """The database at ``uri``; connects when first used. Raises ``ConfigurationError`` for a wrong URI."""
-    return Database(make_engine(uri))
+def open_database(uri: str, patience: float = DEFAULT_SECONDS) -> Database:
+    """The database at ``uri``; connects when first used. Once it has answered, what it is asked is tried for
+    ``patience`` seconds where it goes away. Raises ``ConfigurationError`` for a wrong URI."""
+    return Database(make_engine(uri), patience)
 
 
 class Database:
     """One database. Safe to share between threads; not between processes made by fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience: float = DEFAULT_SECONDS) -> None:
         self.engine = engine
+        self.patience = Patience(patience)
         self.kind: str = engine.dialect.name
         """``sqlite``, ``mysql`` (MariaDB and TiDB too) or ``postgresql``."""
         self.where = _place(engine.url)
@@ -54,59 +54,131 @@ class Database:
         """Let go of all connections. Using the database again connects anew."""
         self.engine.dispose()
 
+    def ask(self, work: Callable[[Connection], Result]) -> Result:
+        """What ``work`` reads, in one transaction; on SQLite it waits for no writer. Raises ``StorageError``."""
+
+        def once(_: bool) -> Result:
+            with self.read() as connection:
+                return work(connection)
+
+        return self.patience.insist(once, writes=False)
+
+    def ask_cursor(self, work: Callable[[Any], Result]) -> Result:
+        """As :meth:`ask`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
+
+        def once(_: bool) -> Result:
+            with self.read_cursor() as cursor:
+                return work(cursor)
+
+        return self.patience.insist(once, writes=False)
+
+    def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Do ``work`` in a transaction; again from its beginning where the database gave it up, or was away.
+
+        ``work`` must do no harm where it had happened already; else :meth:`transact_told` is for it.
+        """
+        return self.transact_told(lambda connection, _: work(connection))
+
+    def remove(self, work: Callable[[Connection], None]) -> None:
+        """As :meth:`transact`, for work that only deletes: on a full disk, too, where that is possible at all."""
+        try:
+            self.transact(work)
+        except DatabaseAway:
+            raise
+        except StorageError:
+            if self.kind != "sqlite":
+                raise
+            # What is deleted is written to the write-ahead log first. Closing folds that in, which gives room back.
+            self.close()
+            self.transact(work)
+
+    def transact_told(self, work: Callable[[Connection, bool], Result], *, at_most: float = inf) -> Result:
+        """As :meth:`transact`; ``work`` is told whether an earlier try may have happened. It gives up after
+        ``at_most`` seconds, where the database's patience does not end before."""
+
+        def once(in_doubt: bool) -> Result:
+            with self.write() as connection:
+                return work(connection, in_doubt)
+
+        return self.patience.insist(once, at_most=at_most)
+
+    def transact_cursor(self, work: Callable[[Any, bool], Result]) -> Result:
+        """As :meth:`transact_told`, with the driver's own cursor: about 50 µs less a transaction."""
+
+        def once(in_doubt: bool) -> Result:
+            with self.write_cursor() as cursor:
+                return work(cursor, in_doubt)
+
+        return self.patience.insist(once)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads; on SQLite it waits for no writer. Raises ``StorageError``."""
-        with self._explained(), self.engine.begin() as connection:
+        """A transaction that only reads, tried once. Raises ``StorageError``."""
+        with self._transaction(self.engine) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: durable at the end of the block, or it never happened. Raises ``StorageError``."""
-        with self._explained(), self._writing.begin() as connection:
+        """A transaction, tried once: durable at the end of the block, or it never happened.
+
+        Raises ``StorageError``; ``DatabaseAway`` says whether that is in doubt.
+        """
+        with self._transaction(self._writing) as connection:
             yield connection
 
-    def transact(self, work: Callable[[Connection], Result]) -> Result:
-        """Do ``work`` in a write transaction; again from its beginning where the database gave it up."""
-
-        def once() -> Result:
-            with self.write() as connection:
-                return work(connection)
-
-        return retry_lost(once)
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with self._explained(), engine.connect() as connection:
+            try:
+                with self._explained(), connection.begin() as transaction:
+                    yield connection
+                    if transaction.is_active:  # else the block has rolled it back
+                        with self._explained(in_doubt=True):
+                            transaction.commit()
+            except DatabaseAway:
+                connection.invalidate()  # dead, or to a server that no longer serves us
+                raise
 
     @contextmanager
     def read_cursor(self) -> Iterator[Any]:
-        """The driver's own cursor, for hot paths. On SQLite every statement sees its own snapshot."""
+        """As :meth:`read`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
         with self._cursor() as (_, cursor):
             yield cursor
 
     @contextmanager
     def write_cursor(self) -> Iterator[Any]:
-        """As :meth:`write`, with the driver's own cursor: about 50 µs less a transaction."""
+        """As :meth:`write`, with the driver's own cursor."""
         with self._cursor() as (connection, cursor):
             if self.kind == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             yield cursor
-            connection.commit()
+            with self._explained(in_doubt=True):
+                connection.commit()
 
     @contextmanager
     def _cursor(self) -> Iterator[tuple[Any, Any]]:
         with self._explained():
             connection = self.engine.raw_connection()
-            try:
+        try:
+            with self._explained():
                 cursor = connection.cursor()
                 yield connection, cursor
                 cursor.close()
-            except Exception:
+        except DatabaseAway:
+            connection.invalidate()  # dead, or to a server that no longer serves us
+            raise
+        except Exception:
+            try:
                 connection.rollback()
-                raise
-            except BaseException:
-                # Interrupted, maybe amid an answer of the server: this connection can't be trusted any more.
+            except self._driver_errors:
                 connection.invalidate()
-                raise
-            finally:
-                connection.close()
+            raise
+        except BaseException:
+            # Interrupted, maybe amid an answer of the server: this connection can't be trusted any more.
+            connection.invalidate()
+            raise
+        finally:
+            connection.close()
 
     def prepare(self, statement: ClauseElement, *parameters: str) -> str:
         """The driver's SQL of ``statement``; it takes its parameters as a tuple in the order given here."""
@@ -121,10 +193,7 @@ class Database:
 
     def check_schema(self) -> None:
         """Raise ``ConfigurationError`` unless the schema is the one this version works with."""
-        with self.read() as connection:
-            if not inspect(connection).has_table(alembic_version.name):
-                raise not_migrated()
-            revision = connection.execute(select(alembic_version.c.version_num)).scalar()
+        revision = self.ask(_revision)
         if revision is None:
             raise not_migrated()
         if revision < SCHEMA_REVISION:
@@ -136,27 +205,24 @@ class Database:
             )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, *, in_doubt: bool = False) -> Iterator[None]:
         try:
             yield
         except self._driver_errors as error:
-            raise explain(error, self.where) from error
+            raise explain(error, self.where, in_doubt=in_doubt) from error
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(alembic_version.name):
+        return None
+    revision: str | None = connection.execute(select(alembic_version.c.version_num)).scalar()
+    return revision
 
 
 def _place(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
-
-
-def retry_lost(once: Callable[[], Result]) -> Result:
-    """Call ``once`` until the database does not give its transaction up; a few times at most."""
-    for attempt in range(1, _TRIES):
-        try:
-            return once()
-        except TransactionLost:
-            time.sleep(random.uniform(0, 0.005 * attempt * attempt))
-    return once()
 
 
 def _driver_error(engine: Engine) -> type[Exception]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from app.db.base import BranchRow, TaskRow, TaskRows
+from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
-from app.db.removal import remove_history
+from app.db.removal import remove_history, remove_serving
 from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.texts import storable, storable_or_none
-from app.db.upsert import insert_ignoring, insert_replacing
+from app.db.upsert import insert_ignoring
 from app.errors import Ambiguous, Conflict, NotFound
 
 _TASK_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
@@ -31,14 +32,21 @@ class SqlTasks:
 
     def create(self, row: TaskRow) -> None:
         current = BranchRow(row.current_branch, row.status, row.created_ms)
-        self._database.transact(lambda connection: self._add(connection, row, [current]))
+
+        def work(connection: Connection, in_doubt: bool) -> None:
+            if not (in_doubt and self._stored(connection, tasks.c.id == row.id) == [_as_stored(row)]):
+                self._add(connection, row, [current])
+
+        self._database.transact_told(work)
 
     def restore(self, rows: TaskRows) -> None:
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, in_doubt: bool) -> None:
+            if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [_as_stored(rows.task)]:
+                return
             self._add(connection, rows.task, rows.branches)
             restore_ledger(connection, rows)
 
-        self._database.transact(work)
+        self._database.transact_told(work)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))
@@ -104,8 +112,7 @@ class SqlTasks:
             .where(tasks.c.id == task_id)
             .order_by(branches.c.name)
         )
-        with self._database.read() as connection:
-            return [BranchRow(*row) for row in connection.execute(asking)]
+        return self._database.ask(lambda connection: [BranchRow(*row) for row in connection.execute(asking)])
 
     def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
         self._database.transact(
@@ -115,8 +122,8 @@ class SqlTasks:
     def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
         def work(connection: Connection) -> None:
             number = _number(connection, task_id)
-            one = update(branches).where(branches.c.task == number, branches.c.name == branch)
-            if connection.execute(one.values(source=source, source_head=source_head)).rowcount == 0:
+            known = {"source": source, "source_head": source_head}
+            if update_row(connection, branches, _branch(number, branch), known) == 0:
                 raise NotFound("branch", branch)
 
         self._database.transact(work)
@@ -135,36 +142,58 @@ class SqlTasks:
         def work(connection: Connection) -> None:
             for table in (effects, attempts, leases):
                 connection.execute(delete(table).where(table.c.task_id == task_id))
+            remove_serving(connection, task_id)
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
-        self._database.transact(work)
+        self._database.remove(work)
 
     def _add(self, connection: Connection, row: TaskRow, known: Sequence[BranchRow]) -> None:
         values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
         values["goal"] = storable(row.goal)
         values["error"] = storable_or_none(row.error)
-        if connection.execute(insert_ignoring(self._database.kind, tasks), values).rowcount == 0:
+        adding = insert_ignoring(self._database.kind, tasks)
+        if connection.execute(adding, with_checksum(tasks, values)).rowcount == 0:
             raise Conflict(f"task {row.id} exists already")
         number = _number(connection, row.id)
         if known:
-            connection.execute(insert(branches), [{"task": number, **asdict(branch)} for branch in known])
+            rows = [with_checksum(branches, {"task": number, **asdict(branch)}) for branch in known]
+            connection.execute(insert(branches), rows)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
     ) -> Sequence[TaskRow]:
+        return self._database.ask(
+            lambda connection: self._stored(connection, *chosen, order=order, limit=limit)
+        )
+
+    def _stored(
+        self,
+        connection: Connection,
+        *chosen: ColumnElement[bool],
+        order: Any = None,
+        limit: int | None = None,
+    ) -> Sequence[TaskRow]:
         newest_first = (tasks.c.created_ms.desc(), tasks.c.number.desc())
         asking = select(*_TASK_COLUMNS).where(*chosen).limit(limit)
         asking = asking.order_by(*newest_first if order is None else (order,))
-        with self._database.read() as connection:
-            return [TaskRow(*row) for row in connection.execute(asking)]
+        return [TaskRow(*row) for row in connection.execute(asking)]
 
     def _note_branch(
         self, connection: Connection, task_id: str, branch: str, status: str, now_ms: int
     ) -> None:
-        noting = insert_replacing(self._database.kind, branches, keep=("created_ms", "source", "source_head"))
         number = _number(connection, task_id)
-        connection.execute(noting, {"task": number, "name": branch, "status": status, "created_ms": now_ms})
+        one = _branch(number, branch)
+        if update_row(connection, branches, one, {"status": status}):
+            return
+        row = {"task": number, "name": branch, "status": status, "created_ms": now_ms}
+        adding = insert_ignoring(self._database.kind, branches)
+        if connection.execute(adding, with_checksum(branches, row)).rowcount == 0:  # made in between
+            update_row(connection, branches, one, {"status": status})
+
+
+def _as_stored(row: TaskRow) -> TaskRow:
+    return replace(row, goal=storable(row.goal), error=storable_or_none(row.error))
 
 
 def _number(connection: Connection, task_id: str) -> int:
@@ -174,6 +203,10 @@ def _number(connection: Connection, task_id: str) -> int:
     return int(number)
 
 
+def _branch(number: int, branch: str) -> tuple[ColumnElement[bool], ...]:
+    return branches.c.task == number, branches.c.name == branch
+
+
 def _update(connection: Connection, task_id: str, values: dict[str, Any]) -> None:
-    if connection.execute(update(tasks).where(tasks.c.id == task_id).values(values)).rowcount == 0:
+    if update_row(connection, tasks, (tasks.c.id == task_id,), values) == 0:
         raise NotFound("task", task_id)

@@ -6,7 +6,7 @@ objects and moves are on stable storage, and nobody sees a moved ref without the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from hashlib import sha1
 from typing import NamedTuple, Protocol
@@ -44,6 +44,24 @@ class RefMove(NamedTuple):
     old: bytes | None
     new: bytes | None
     fence: int | None = None
+
+
+class Damage(NamedTuple):
+    """Something that is not as it was written. ``what`` names it, ``problem`` is the rest of the sentence.
+
+    ``is_leftover``: nothing is lost; a process that was killed left it, and it can go.
+    """
+
+    what: str
+    problem: str
+    is_leftover: bool = False
+
+
+class Collected(NamedTuple):
+    """What no ref reached: how many objects were dropped, and the bytes that freed."""
+
+    objects: int
+    bytes: int
 
 
 _HEADERS: dict[int, bytes] = {Kind.COMMIT: b"commit %d\0", Kind.TREE: b"tree %d\0", Kind.BLOB: b"blob %d\0"}
@@ -102,6 +120,21 @@ class Store(Protocol):
     def stored_bytes(self) -> int:
         """How many bytes the task's objects take where they lie."""
 
+    def damage(self) -> Iterator[Damage]:
+        """What is wrong with how objects and refs are stored; every object is read, reached or not.
+
+        Goes on behind what it finds. That objects are missing, or refs point nowhere, is seen by who knows what
+        ought to be there (:mod:`app.history.inspection`).
+        """
+
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
+        """Drop the objects that neither a ref nor a commit of ``also`` reaches; with ``dry_run`` only say how much
+        that would be.
+
+        The caller keeps runs away: it holds the lease of every ref and has raised its fence. Refs may be made
+        meanwhile; what they reach stays. Raises ``DamagedHistory`` where an object that is reached can't be read.
+        """
+
     def finish(self) -> None:
         """A run ended: consolidate what many small writes left behind. Cheap where there is nothing to do."""
 
@@ -119,4 +152,13 @@ class StoreFactory(Protocol):
         """Open an existing repository. Raises ``NotFound``."""
 
     def delete(self, task_id: str) -> None:
-        """Remove the repository and all that is in it. Nothing happens where there is none."""
+        """Remove the repository and all that is in it, damaged or not. Nothing happens where there is none."""
+
+    def stored_bytes(self, task_id: str) -> int:
+        """How many bytes the repository takes, 0 where there is none; it need not be one that can be opened."""
+
+    def task_ids(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+        """The tasks that have a repository here, made at least so long ago."""
+
+    def clean(self, *, dry_run: bool = False) -> int:
+        """Remove what killed processes left beside the repositories; gives the bytes that freed."""

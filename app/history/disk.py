@@ -100,6 +100,17 @@ def held_lock(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def shared_lock(path: Path, *, alone: bool) -> Iterator[None]:
+    """Hold the lock file ``path`` together with others, or alone; as :func:`held_lock` otherwise."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _write_all(handle: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:

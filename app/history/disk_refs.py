@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zlib import crc32
 
 from app.errors import BranchMoved, StorageError
 from app.history.base import RefMove
@@ -14,6 +15,9 @@ from app.history.disk import held_lock, replace_durably, sync_folder
 from app.history.git_locks import git_lock
 from app.history.ref_files import PACKED_REFS, RefFiles
 from app.history.ref_moves import check_fence, moved_refs
+
+_CHECKSUM: Final = "checksum"
+"""Beside names of refs, all of which begin with ``refs/``."""
 
 
 class DiskRefs:
@@ -56,7 +60,7 @@ class DiskRefs:
             check_fence(ref, fences.get(ref, 0), fence)
             if fences.get(ref) != fence:
                 fences[ref] = fence
-                replace_durably(self._fences, json.dumps(fences).encode())
+                replace_durably(self._fences, _object_text(fences))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,7 +77,7 @@ class DiskRefs:
             self._files.put(changed)
             return
         journal = {name: [_hex(before.get(name)), _hex(target)] for name, target in changed.items()}
-        replace_durably(self._journal, json.dumps(journal).encode())
+        replace_durably(self._journal, _object_text(journal))
         self._files.put(changed)
         self._end_journal()
 
@@ -101,6 +105,14 @@ class DiskRefs:
             with self.locked():
                 pass
 
+    def check_files(self) -> None:
+        """Raise ``StorageError`` for a file of ours that is not what was written."""
+        if any(type(fence) is not int or fence < 0 for fence in self._read_fences().values()):
+            raise _damaged(self._fences)
+        if self._journal.exists():
+            with self.locked():
+                pass
+
     def _read_fences(self) -> dict[str, int]:
         try:
             return _read_object(self._fences)
@@ -116,18 +128,38 @@ class DiskRefs:
             held.enter_context(git_lock(self._folder / PACKED_REFS))
 
 
+def _object_text(value: Mapping[str, Any]) -> bytes:
+    """The content of a file of ours: an object, with a checksum among its members."""
+    return json.dumps({**value, _CHECKSUM: _checksum(value)}).encode()
+
+
+def _checksum(value: Mapping[str, Any]) -> int:
+    return crc32(json.dumps(value, sort_keys=True).encode())
+
+
 def _read_object(path: Path) -> dict[str, Any]:
     """What a file of ours holds, which is always an object. Raises ``StorageError`` where it was damaged."""
     try:
         value = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise StorageError(
-            f"history is damaged: {path} is no JSON object",
-            hint="check the refs with git, then remove the file while nothing runs",
-        )
+        raise _damaged(path)
+    stored = value.pop(_CHECKSUM, None)  # older files have none
+    if (stored is not None and stored != _checksum(value)) or not all(map(_is_ref, value)):
+        raise _damaged(path)
     return value
+
+
+def _is_ref(name: str) -> bool:
+    return name.startswith("refs/")
+
+
+def _damaged(path: Path) -> StorageError:
+    return StorageError(
+        f"history is damaged: {path} is not what was written",
+        hint="check the refs with git, then remove the file while nothing runs",
+    )
 
 
 def _hex(oid: bytes | None) -> str | None:

@@ -6,15 +6,15 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from hashlib import sha1
 from itertools import chain
 from pathlib import Path
 
 from app.crash_points import reached
 from app.errors import Conflict, DamagedHistory, NotFound, StorageError
-from app.history.base import Kind, RawObject, RefMove
+from app.history.base import Collected, Damage, Kind, RawObject, RefMove
 from app.history.disk import (
     TEMPORARY_PREFIX,
     disk_errors,
@@ -24,15 +24,18 @@ from app.history.disk import (
     write_aside,
 )
 from app.history.disk_refs import DiskRefs
+from app.history.git_collect import Collecting, collect_garbage
+from app.history.git_damage import file_damage, loose_damage, pack_damage
 from app.history.loose_objects import LooseObjects
 from app.history.pack_folder import PackFolder
 from app.history.pack_index import DamagedPack
+from app.history.packs import object_bytes_id
+from app.history.reachable import require_reachable
 from app.history.refnames import check_ref_name
 
 # Each write leaves a pack; so many more than after the last merge, and they are merged again.
 _PACKS_BEFORE_MERGE = 32
 _OWN_FOLDER = "stackvm"
-_HEADERS = {1: b"commit %d\0", 2: b"tree %d\0", 3: b"blob %d\0", 4: b"tag %d\0"}
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 # Git must not tidy up by itself while a run writes, nor ever drop objects that no ref reaches yet.
@@ -58,18 +61,35 @@ class GitStore:
         self._loose = LooseObjects(folder / "objects")
         self._refs = DiskRefs(folder, folder / _OWN_FOLDER)
         self._merge_above = _PACKS_BEFORE_MERGE
+        self._collecting = Collecting(folder / _OWN_FOLDER)
+        self._collected = self._collecting.count()
+        """How often garbage had been collected when the packs we know of were looked at."""
+        self._is_unsure = False
+        """Whether it has been since we began: what somebody chose to point to may be gone."""
 
     def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
         for move in moves:
             check_ref_name(move.ref)
-        with disk_errors(f"write to {self.folder}"):
+        with disk_errors(f"write to {self.folder}"), self._collecting.writing():
+            self._look_again()
             fresh = {item.oid: item for item in objects if self._packs.find(item.oid) is None}
             if fresh:
                 self._merge_if_many()
                 self._packs.add(fresh.values())
             reached("flush.written")
+            if self._is_unsure and any(move.fence is None or move.old is None for move in moves):
+                # One that names a fence can't meet a collection: that has raised the fence.
+                require_reachable(self, moves)
+                self._is_unsure = False
             if moves:
                 self._refs.move(moves)
+
+    def _look_again(self) -> None:
+        """Where garbage was collected since we looked, what we know of the packs is out of date."""
+        count = self._collecting.count()
+        if count != self._collected:
+            self._packs.rescan()
+            self._collected, self._is_unsure = count, True
 
     def read(self, oid: bytes) -> RawObject:
         try:
@@ -77,8 +97,7 @@ class GitStore:
                 kind, data = self._look_up(oid)
         except DamagedPack as error:
             raise DamagedHistory(oid.hex(), str(error)) from error
-        header = _HEADERS[kind] % len(data)
-        if sha1(header + data, usedforsecurity=False).digest() != oid:
+        if object_bytes_id(kind, data) != oid:
             raise DamagedHistory(oid.hex(), "has other bytes than its id says")
         return RawObject(oid, kind, data)
 
@@ -112,9 +131,22 @@ class GitStore:
 
     def stored_bytes(self) -> int:
         with disk_errors(f"read {self.folder}"):
-            return sum(
-                _size(Path(folder, name)) for folder, _, names in os.walk(self.folder) for name in names
-            )
+            return _folder_size(self.folder)
+
+    def damage(self) -> Iterator[Damage]:
+        with disk_errors(f"read {self.folder}"):
+            yield from pack_damage(self.folder / "objects" / "pack")
+            yield from loose_damage(self.folder / "objects")
+            yield from file_damage(self.folder, self.folder / _OWN_FOLDER)
+            try:
+                self._refs.check_files()
+            except StorageError as error:
+                yield Damage(f"folder {_OWN_FOLDER}", error.message)
+
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
+        with disk_errors(f"write to {self.folder}"), self._collecting.alone(), self._refs.locked():
+            folder = self.folder / "objects"
+            return collect_garbage(self, folder, self._packs, self._collecting, also, dry_run=dry_run)
 
     def finish(self) -> None:
         with disk_errors(f"merge the packs of {self.folder}"), self._refs.locked():
@@ -194,10 +226,29 @@ class GitStoreFactory:
             # By its name it is gone at once; nobody meets a repository that is half deleted.
             path.rename(aside)
             sync_folder(self._folder)
+            reached("delete.aside")
             shutil.rmtree(aside)
+
+    def stored_bytes(self, task_id: str) -> int:
+        return _folder_size(self.path(task_id)) if _TASK_ID.fullmatch(task_id) else 0
+
+    def task_ids(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+        with disk_errors(f"read {self._folder}"):
+            before = time.time() - older_than_seconds
+            for path in sorted(self._folder.glob("*.git")):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime <= before:
+                        yield path.name.removesuffix(".git")
+
+    def clean(self, *, dry_run: bool = False) -> int:
+        freed = 0
+        with disk_errors(f"tidy up {self._folder}"):
             for left in self._folder.glob(f"{TEMPORARY_PREFIX}*"):
                 if is_stale(left):
-                    shutil.rmtree(left, ignore_errors=True)
+                    freed += _folder_size(left)
+                    if not dry_run:
+                        shutil.rmtree(left, ignore_errors=True)
+        return freed
 
     def path(self, task_id: str) -> Path:
         """Where the task's repository is, or would be. Raises ``Conflict`` where the id is no name."""
@@ -227,6 +278,10 @@ def _rename_new(aside: Path, path: Path, task_id: str) -> None:
 
 def _exists(task_id: str) -> Conflict:
     return Conflict(f"the history of task {task_id} exists already")
+
+
+def _folder_size(path: Path) -> int:
+    return sum(_size(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
 
 
 def _size(path: Path) -> int:

@@ -19,12 +19,12 @@ class LooseObjects:
 
     def has(self, oid: bytes) -> bool:
         """Whether there is such a file."""
-        return self._path(oid).is_file()
+        return self.path(oid).is_file()
 
     def read(self, oid: bytes) -> tuple[int, bytes] | None:
         """Kind and bytes, or ``None`` where there is no such file. Raises ``DamagedPack``."""
         try:
-            packed = self._path(oid).read_bytes()
+            packed = self.path(oid).read_bytes()
         except FileNotFoundError:
             return None
         try:
@@ -46,7 +46,8 @@ class LooseObjects:
             if len(folder.name) == 2 and folder.name.startswith(first) and _is_hex(folder.name):
                 yield folder
 
-    def _path(self, oid: bytes) -> Path:
+    def path(self, oid: bytes) -> Path:
+        """Where the object's file is, or would be."""
         name = oid.hex()
         return self._folder / name[:2] / name[2:]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from threading import Lock
 
 from app.errors import Conflict, DamagedHistory, NotFound
-from app.history.base import Kind, RawObject, RefMove, object_id
+from app.history.base import Collected, Damage, Kind, RawObject, RefMove, object_id
+from app.history.reachable import reachable_ids, require_reachable
 from app.history.ref_moves import check_fence, moved_refs
 
 
@@ -18,6 +19,7 @@ class MemoryRepository:
         self.objects: dict[bytes, RawObject] = {}
         self.refs: dict[str, bytes] = {}
         self.fences: dict[str, int] = {}
+        self.collected = 0
 
 
 class MemoryStore:
@@ -25,12 +27,16 @@ class MemoryStore:
 
     def __init__(self, repository: MemoryRepository | None = None) -> None:
         self._repository = repository or MemoryRepository()
+        self._collected = self._repository.collected
 
     def write(self, objects: Sequence[RawObject], moves: Sequence[RefMove] = ()) -> None:
         here = self._repository
         with here.lock:
             for item in objects:
                 here.objects.setdefault(item.oid, item)
+            if moves and self._collected != here.collected:
+                require_reachable(self, moves)
+                self._collected = here.collected
             for ref, target in moved_refs(here.refs, here.fences, moves).items():
                 if target is None:
                     here.refs.pop(ref, None)
@@ -77,6 +83,22 @@ class MemoryStore:
     def stored_bytes(self) -> int:
         return sum(len(item.data) + len(item.oid) for item in self._snapshot().values())
 
+    def damage(self) -> Iterator[Damage]:
+        for oid, item in self._snapshot().items():
+            if item.oid != oid or object_id(item.kind, item.data) != oid:
+                yield Damage(f"object {oid.hex()}", "has other bytes than its id says")
+
+    def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
+        here = self._repository
+        with here.lock:
+            kept = reachable_ids(self, [*here.refs.values(), *also])
+            gone = [item for oid, item in here.objects.items() if oid not in kept]
+            if not dry_run:
+                for item in gone:
+                    del here.objects[item.oid]
+                here.collected += bool(gone)
+        return Collected(len(gone), sum(len(item.data) + len(item.oid) for item in gone))
+
     def finish(self) -> None:
         """There is nothing to consolidate."""
 
@@ -112,3 +134,13 @@ class MemoryStoreFactory:
     def delete(self, task_id: str) -> None:
         with self._lock:
             self._repositories.pop(task_id, None)
+
+    def stored_bytes(self, task_id: str) -> int:
+        repository = self._repositories.get(task_id)
+        return 0 if repository is None else MemoryStore(repository).stored_bytes()
+
+    def task_ids(self, older_than_seconds: float = 0.0) -> Iterator[str]:
+        return iter(list(self._repositories))
+
+    def clean(self, *, dry_run: bool = False) -> int:
+        return 0

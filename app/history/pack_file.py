@@ -71,6 +71,10 @@ class PackFile:
             offset = entry.base
         raise DamagedPack(f"has deltas without end in {self.name}")
 
+    def whole(self) -> bytes:
+        """All bytes of the file."""
+        return os.pread(self._handle, self.size_bytes, 0)
+
     def packed(self) -> Iterator[tuple[bytes, bytes]] | None:
         """All objects as ``(id, packed bytes)``; ``None`` where one is a delta or not what its index says."""
         data = os.pread(self._handle, self.size_bytes, 0)

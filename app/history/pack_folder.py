@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from app.history.base import RawObject
 from app.history.disk import is_stale, sync_folder, write_aside
 from app.history.pack_file import PackFile
 from app.history.pack_index import DamagedPack
-from app.history.packs import MAX_PACK_BYTES, PackBody, PackImage, build_pack, in_packs
+from app.history.packs import MAX_PACK_BYTES, PackBody, PackImage, build_pack, in_packs, object_bytes_id
 
 # What the stock git client puts beside a pack that is more to it than a pack.
 _SPECIAL = (".keep", ".promisor", ".bitmap", ".mtimes")
@@ -87,6 +87,45 @@ class PackFolder:
             if pack.name != image.name:
                 self._remove(pack.name)
 
+    def garbage(self, kept: Collection[bytes]) -> dict[str, set[bytes]]:
+        """Pack → its objects that are not to be kept, for those that have some and may be touched."""
+        there = self._listing()
+        found: dict[str, set[bytes]] = {}
+        for pack in self.packs:
+            dead = {oid for oid in pack.index.ids() if oid not in kept}
+            if dead and _is_plain(pack.name, there) and "multi-pack-index" not in there:
+                found[pack.name] = dead
+        return found
+
+    def share(self, garbage: Mapping[str, Collection[bytes]]) -> int:
+        """About how many bytes the garbage takes in these packs."""
+        return sum(
+            pack.size_bytes * len(garbage[pack.name]) // pack.index.count
+            for pack in self.packs
+            if pack.name in garbage
+        )
+
+    def rewrite(self, garbage: Mapping[str, Collection[bytes]]) -> int:
+        """Write these packs anew without the garbage; gives how many bytes less they are.
+
+        The caller holds the repository's lock. Raises ``DamagedPack`` before anything is changed.
+        """
+        old = [pack for pack in self.packs if pack.name in garbage]
+        elsewhere = {oid for pack in self.packs if pack.name not in garbage for oid in pack.index.ids()}
+        items: dict[bytes, RawObject] = {}
+        for pack in old:
+            for oid in pack.index.ids():
+                if oid not in garbage[pack.name] and oid not in items and oid not in elsewhere:
+                    items[oid] = _whole_object(pack, oid)
+        written = [build_pack(group) for group in in_packs(items.values())]
+        for image in written:
+            self._write(image)
+        names = {image.name for image in written}
+        for pack in old:
+            if pack.name not in names:
+                self._remove(pack.name)
+        return sum(pack.size_bytes for pack in old) - sum(len(image.pack_bytes) for image in written)
+
     def clean(self) -> None:
         """Remove what killed processes left behind, once nobody can be writing it any more."""
         for path in self._folder.iterdir():
@@ -133,6 +172,15 @@ class PackFolder:
 
     def _others(self, name: str) -> tuple[PackFile, ...]:
         return tuple(pack for pack in self.packs if pack.name != name)
+
+
+def _whole_object(pack: PackFile, oid: bytes) -> RawObject:
+    """An object of a pack. Raises ``DamagedPack`` where it is not what its id says."""
+    offset = pack.index.find(oid)
+    kind, data = pack.read(offset) if offset is not None else (0, b"")
+    if not 1 <= kind <= 4 or object_bytes_id(kind, data) != oid:
+        raise DamagedPack(f"object {oid.hex()} in {pack.name} is not what its id says")
+    return RawObject(oid, kind, data)
 
 
 def _is_plain(name: str, there: set[str]) -> bool:

@@ -69,6 +69,11 @@ class PackIndex:
             dict(zip(self.ids(), self._all_offsets(), strict=True)) if self.count <= _SMALL else None
         )
 
+    @property
+    def pack_checksum(self) -> bytes:
+        """The checksum of the pack it was made for."""
+        return self._data[-_TRAILER:-20]
+
     def find(self, oid: bytes) -> int | None:
         """The offset of the object in the pack, or ``None``."""
         if self._by_id is not None:

@@ -19,6 +19,14 @@ TRAILER_BYTES = 20
 _SMALL_OBJECT = 32 << 10
 
 
+_HEADERS = {1: b"commit %d\0", 2: b"tree %d\0", 3: b"blob %d\0", 4: b"tag %d\0"}
+
+
+def object_bytes_id(kind: int, data: bytes) -> bytes:
+    """The id of an object of any of git's kinds, tags included."""
+    return sha1(_HEADERS[kind] % len(data) + data, usedforsecurity=False).digest()
+
+
 class PackImage(NamedTuple):
     """A pack and its index, ready to be written; ``name`` is that of both files without their suffix."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from stat import S_ISDIR
 from typing import Final, NamedTuple
 
 from dulwich.objects import S_ISGITLINK, parse_tree
 
-from app.errors import DamagedHistory
-from app.history.base import Kind, RawObject, Store
+from app.errors import BranchMoved, DamagedHistory
+from app.history.base import Kind, RawObject, RefMove, Store
 
 _TAG: Final = 4
 _FOLDER: Final = 0o40000
@@ -132,6 +133,51 @@ def object_ids_of(
     """The ids of what ``commits`` hold, but for ``known``. Raises ``DamagedHistory``."""
     reached = Reached(store, commits, known)
     return [item.oid for item in reached.structure()] + reached.blobs
+
+
+def reachable_ids(store: Store, tips: Iterable[bytes], without: Collection[bytes] = ()) -> set[bytes]:
+    """The ids of all that ``tips`` reach, but for what lies behind those in ``without``.
+
+    Blobs are not read, only named. Raises ``DamagedHistory``.
+    """
+    seen = {oid for oid in tips if oid not in without}
+    waiting = list(seen)
+    while waiting:
+        item = store.read(waiting.pop())
+        for oid, is_blob in _references(item):
+            if oid not in seen and oid not in without:
+                seen.add(oid)
+                if not is_blob:
+                    waiting.append(oid)
+    return seen
+
+
+def require_reachable(store: Store, moves: Iterable[RefMove]) -> None:
+    """Raise ``BranchMoved`` where a move's new target, or what it reaches, is not there: garbage was collected since
+    it was chosen. To be asked only where that may be, as it walks the whole history."""
+    for move in moves:
+        if move.new is None:
+            continue
+        try:
+            missing = next((oid for oid in reachable_ids(store, [move.new]) if not store.has(oid)), None)
+        except DamagedHistory as error:
+            missing = bytes.fromhex(error.oid)
+        if missing is not None:
+            raise BranchMoved(move.ref, "what it was to point to was cleared away meanwhile (`stackvm gc`)")
+
+
+def _references(item: RawObject) -> list[tuple[bytes, bool]]:
+    """The ids an object names, and of each whether it is surely a blob."""
+    if item.kind == Kind.TREE:
+        return [
+            (bytes.fromhex(digits.decode()), not S_ISDIR(mode))
+            for _, mode, digits in parse_tree(item.data, 20)
+            if not S_ISGITLINK(mode)
+        ]
+    node = _node(item)
+    if node is None:
+        return []
+    return [(oid, False) for oid in (node.tree, *node.parents) if oid is not None]
 
 
 def _node(item: RawObject) -> Node | None:

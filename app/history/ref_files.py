@@ -46,6 +46,10 @@ class RefFiles:
             name = os.fsdecode(content.removeprefix(_SYMBOLIC))
         raise StorageError(f"ref {name} is a circle of symbolic refs")
 
+    def is_there(self, name: str) -> bool:
+        """Whether there is such a ref, whatever it holds."""
+        return self._loose(name) is not None or name in self._packed()
+
     def put(self, changed: Mapping[str, bytes | None]) -> None:
         """Write refs durably, deletions first. The caller holds all locks and has made room."""
         gone = {name for name, target in changed.items() if target is None}

@@ -47,7 +47,7 @@ class Segment(NamedTuple):
 
 def make_segments(objects: Iterable[RawObject]) -> Iterator[Segment]:
     """Compress ``objects`` into as few segments as may be. Like beside like: that compresses better."""
-    compressor = ZstdCompressor(level=_LEVEL)
+    compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
     ordered = sorted(objects, key=_by_kind)
     if ordered and sum([len(item.data) for item in ordered]) <= SEGMENT_BYTES:
         yield _segment(compressor, ordered)
@@ -102,6 +102,17 @@ def read_journal_row(row: bytes) -> list[RawObject]:
         if len(data) == length and 1 <= kind <= 3:
             objects.append(RawObject(object_id(kind, data), kind, data))
     return objects
+
+
+def whole_journal_row(row: bytes) -> bool:
+    """Whether a row is made of whole objects and nothing else."""
+    position = 0
+    while position + _HEADER.size <= len(row):
+        kind, length = _HEADER.unpack_from(row, position)
+        position += _HEADER.size + length
+        if not 1 <= kind <= 3:
+            return False
+    return position == len(row)
 
 
 class SegmentCache:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app.db.session import Database
 from app.errors import DamagedHistory
@@ -21,7 +22,11 @@ _Place: TypeAlias = tuple[int, int, int, int, bytes]
 
 
 class BulkReader:
-    """Reads objects of one repository. ``segment`` gives what a segment holds, wanted for an object in it."""
+    """Reads objects of one repository.
+
+    ``segment`` gives what a segment holds, wanted for an object in it, and ``None`` where it is gone; ``read`` reads
+    one object, wherever it lies by then.
+    """
 
     def __init__(
         self,
@@ -29,26 +34,22 @@ class BulkReader:
         sql: StoreStatements,
         repository: int,
         journal: SqlJournal,
-        segment: Callable[[int, bytes], bytes],
+        segment: Callable[[int, bytes], bytes | None],
+        read: Callable[[bytes], RawObject],
     ) -> None:
         self._database = database
         self._sql = sql
         self._repository = repository
         self._journal = journal
         self._segment = segment
+        self._read = read
 
     def read(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
         """The objects, each verified. Raises ``DamagedHistory``."""
         for group in _groups(dict.fromkeys(oids), _GROUP):
-            missing = yield from self._read_group(group)
-            if missing:
-                # Another process may have written them. The journal first: what is folded since is in the index.
-                self._journal.refresh()
-                for oid in (yield from self._read_group(missing)):
-                    raise DamagedHistory(oid.hex(), "is missing")
+            yield from self._read_group(group)
 
-    def _read_group(self, oids: list[bytes]) -> Generator[RawObject, None, list[bytes]]:
-        """Those that are found; returns the ids of the others."""
+    def _read_group(self, oids: list[bytes]) -> Iterator[RawObject]:
         indexed = []
         for oid in oids:
             item = self._journal.get(oid)
@@ -57,21 +58,30 @@ class BulkReader:
             else:
                 yield verified(item)
         places = self._places(indexed)
-        for number, position, length, kind, oid in places:
-            yield verified(RawObject(oid, kind, self._segment(number, oid)[position : position + length]))
+        # Not found: another process may have written them since the journal was looked at.
         found = {place[-1] for place in places}
-        return [oid for oid in indexed if oid not in found]
+        moved = [oid for oid in indexed if oid not in found]
+        for number, position, length, kind, oid in places:
+            raw = self._segment(number, oid)
+            if raw is None:  # what is used was put elsewhere while garbage was collected
+                moved.append(oid)
+            else:
+                yield verified(RawObject(oid, kind, raw[position : position + length]))
+        yield from map(self._read, moved)
 
     def _places(self, oids: list[bytes]) -> list[_Place]:
         places: list[_Place] = []
         for some in _groups(oids, LOOKED_UP):
             # One statement for any number: the last id stands for those that are lacking.
             filled = (*some, *[some[-1]] * (LOOKED_UP - len(some)))
-            with self._database.read_cursor() as cursor:
-                cursor.execute(self._sql.find_objects, (self._repository, *filled))
-                places += [(*place, bytes(oid)) for oid, *place in cursor.fetchall()]
+            rows = self._database.ask_cursor(partial(self._look_up, filled))
+            places += [(*place, bytes(oid)) for oid, *place in rows]
         places.sort()
         return places
+
+    def _look_up(self, oids: tuple[bytes, ...], cursor: Any) -> list[Any]:
+        cursor.execute(self._sql.find_objects, (self._repository, *oids))
+        return list(cursor.fetchall())
 
 
 def _groups(oids: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

@@ -10,9 +10,10 @@ import secrets
 from collections.abc import Collection
 from threading import Lock
 from typing import Any, Final
+from zlib import crc32
 
 from app.crash_points import reached
-from app.db.session import Database, retry_lost
+from app.db.session import Database
 from app.history.base import RawObject
 from app.history.segments import journal_row, make_segments, read_journal_row
 from app.history.sql_statements import StoreStatements
@@ -20,6 +21,23 @@ from app.history.sql_statements import StoreStatements
 MAX_OBJECTS: Final = 4096
 MAX_BYTES: Final = 4 << 20
 """A journal beyond either is folded."""
+
+
+_WITH_CHECKSUM: Final = 1 << 62
+_DRAWN_BITS: Final = 30
+
+
+def draw_number(data: bytes) -> int:
+    """The number of a new row: 30 bits of chance and a CRC-32 of what it holds.
+
+    Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
+    """
+    return _WITH_CHECKSUM | secrets.randbits(_DRAWN_BITS) << 32 | crc32(data)
+
+
+def fits_number(number: int, data: bytes) -> bool:
+    """Whether a row holds what it was written with, as far as its number says: older ones don't."""
+    return number < _WITH_CHECKSUM or number & 0xFFFFFFFF == crc32(data)
 
 
 class SqlJournal:
@@ -41,9 +59,9 @@ class SqlJournal:
 
     def append(self, cursor: Any, objects: Collection[RawObject]) -> int:
         """Add a row within the caller's transaction; :meth:`remember` it once that is durable."""
-        # Drawn, not counted: a counter's rows may become visible out of order, and be missed by who reads on.
-        number = secrets.randbits(62)
-        cursor.execute(self._sql.add_to_journal, (self._repository, number, journal_row(objects)))
+        data = journal_row(objects)
+        number = draw_number(data)
+        cursor.execute(self._sql.add_to_journal, (self._repository, number, data))
         return number
 
     def remember(self, number: int, objects: Collection[RawObject]) -> None:
@@ -63,23 +81,24 @@ class SqlJournal:
 
     def refresh(self) -> None:
         """See the rows that others added, forget those that were folded."""
-        with self._lock, self._database.read_cursor() as cursor:
-            present = self._ids(cursor)
-            for number in self._rows.keys() - present:
-                self._forget(number)
-            for number in present - self._rows.keys():
-                cursor.execute(self._sql.journal_row, (self._repository, number))
-                row = cursor.fetchone()
-                if row is not None:  # else folded since
-                    self._remember(number, read_journal_row(row[0]))
+        with self._lock:
+            self._database.ask_cursor(self._refresh)
+
+    def _refresh(self, cursor: Any) -> None:
+        present = self._ids(cursor)
+        for number in self._rows.keys() - present:
+            self._forget(number)
+        for number in present - self._rows.keys():
+            cursor.execute(self._sql.journal_row, (self._repository, number))
+            row = cursor.fetchone()
+            if row is not None:  # else folded since
+                self._remember(number, read_journal_row(row[0]))
 
     def fold(self) -> None:
         """Move all rows into segments, in one transaction; where there are none, nothing is locked."""
         with self._lock:
-            with self._database.read_cursor() as cursor:
-                present = self._ids(cursor)
-            if present:
-                retry_lost(self._fold)
+            if self._database.ask_cursor(self._ids):
+                self._database.transact_cursor(self._fold)
             # Also those that another process folded.
             for number in list(self._rows):
                 self._forget(number)
@@ -89,14 +108,18 @@ class SqlJournal:
         cursor.execute(self._sql.journal_ids, (self._repository,))
         return {row[0] for row in cursor.fetchall()}
 
-    def _fold(self) -> None:
-        with self._database.write_cursor() as cursor:
-            cursor.execute(self._sql.journal_rows_locked, (self._repository,))
-            rows = cursor.fetchall()
-            found = {item.oid: item for row in rows for item in self._objects_of(*row)}
-            add_segments(cursor, self._sql, self._repository, found.values())
-            reached("fold.written")
-            gone = [(self._repository, number) for number, _ in rows]
+    def _fold(self, cursor: Any, _: bool) -> None:
+        # Who collects garbage waits here: an object of ours may be in the index already, and about to go.
+        cursor.execute(self._sql.lock_repository, (self._repository,))
+        cursor.fetchall()
+        cursor.execute(self._sql.journal_rows_locked, (self._repository,))
+        # A row that is damaged stays as it is, for who looks for damage.
+        rows = [row for row in cursor.fetchall() if fits_number(*row)]
+        found = {item.oid: item for row in rows for item in self._objects_of(*row)}
+        add_segments(cursor, self._sql, self._repository, found.values())
+        reached("fold.written")
+        gone = [(self._repository, number) for number, _ in rows]
+        if gone:
             cursor.executemany(self._sql.drop_from_journal, gone)
 
     def _objects_of(self, number: int, row: bytes) -> list[RawObject]:

@@ -16,7 +16,7 @@ def move_refs(cursor: Any, sql: StoreStatements, repository: int, moves: Sequenc
     """Do all ``moves``, or raise as :meth:`app.history.base.Store.write` says; the caller then rolls back."""
     if len(moves) == 1 and _advance(cursor, sql, repository, moves[0]):
         return
-    _lock_repository(cursor, sql, repository, moves[0].ref)
+    lock_repository(cursor, sql, repository, moves[0].ref)
     cursor.execute(sql.all_refs_locked, (repository,))
     rows = {name: (target, fence) for name, target, fence in cursor.fetchall()}
     standing = {name: target for name, (target, _) in rows.items() if target is not None}
@@ -29,13 +29,26 @@ def move_refs(cursor: Any, sql: StoreStatements, repository: int, moves: Sequenc
             cursor.execute(sql.add_ref, (repository, name, target, 0))
 
 
+def have_moved(cursor: Any, sql: StoreStatements, repository: int, moves: Sequence[RefMove]) -> bool:
+    """Whether ``moves``, of a transaction that is in doubt, are done: every ref stands where it was to go, and under
+    the fence that was named. A commit's id says all of its history, so nobody else can have led a ref there who
+    wanted anything else."""
+    for move in moves:
+        cursor.execute(sql.ref, (repository, move.ref))
+        row = cursor.fetchone()
+        target, fence = (None, 0) if row is None else row
+        if target != move.new or move.fence not in (None, fence):
+            return False
+    return bool(moves)
+
+
 def raise_fence(cursor: Any, sql: StoreStatements, repository: int, ref: str, fence: int) -> None:
     """Store ``fence`` unless a higher one is there: ``BranchMoved``."""
     cursor.execute(sql.raise_fence, (fence, repository, ref, fence))
     if cursor.rowcount == 1:
         return
     check_ref_name(ref)
-    _lock_repository(cursor, sql, repository, ref)
+    lock_repository(cursor, sql, repository, ref)
     cursor.execute(sql.ref, (repository, ref))
     row = cursor.fetchone()
     if row is None:
@@ -57,8 +70,13 @@ def _advance(cursor: Any, sql: StoreStatements, repository: int, move: RefMove) 
     return bool(cursor.rowcount == 1)
 
 
-def _lock_repository(cursor: Any, sql: StoreStatements, repository: int, ref: str) -> None:
-    """Whoever makes refs waits here: two of them could make ``a`` and ``a/b`` at once."""
+def lock_repository(cursor: Any, sql: StoreStatements, repository: int, ref: str) -> int:
+    """Whoever makes refs waits here: two of them could make ``a`` and ``a/b`` at once. Who collects garbage as well.
+
+    Gives how often that has happened.
+    """
     cursor.execute(sql.lock_repository, (repository,))
-    if cursor.fetchone() is None:
+    row = cursor.fetchone()
+    if row is None:
         raise BranchMoved(ref, "the task's history was deleted")
+    return int(row[0])

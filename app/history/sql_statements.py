@@ -94,7 +94,7 @@ class StoreStatements:
         repository = _REPOSITORY
         # (repository)
         self.lock_repository = prepare(
-            select(repositories.c.number)
+            select(repositories.c.collected)
             .where(repositories.c.number == bindparam(repository))
             .with_for_update(),
             repository,

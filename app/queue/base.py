@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.db.base import Job
+from app.db.serving import Job
 
 
 class RunQueue(Protocol):

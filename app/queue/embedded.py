@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from app.db.base import Job, JobTable
+from app.db.serving import Job, JobTable
 
 MAX_BACKLOG: Final = 10_000
 

@@ -10,7 +10,7 @@ from app.errors import Conflict
 from app.history.commits import Commit
 from app.history.refnames import check_branch_name
 from app.history.repository import HEADS, Repository
-from app.services.leases import refuse_running
+from app.services.leases import refuse_running, standing
 from app.services.tasks import MAIN, open_repository
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -48,7 +48,7 @@ def list_branches(workplace: Workplace, task: TaskRow) -> list[BranchView]:
         for name, head in repository.branches().items():
             commit = repository.commit(head)
             control = repository.reader.control(commit.tree)
-            status = known.get(name) or status_of(control)
+            status = standing(workplace, task.id, name, known.get(name) or status_of(control))
             views.append(
                 BranchView(
                     name,
@@ -71,6 +71,7 @@ def status_of(control: dict[str, object]) -> str:
 
 def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
     """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         commit = repository.resolve(revision)
         repository.fork(commit.oid, name)
@@ -115,17 +116,20 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
 
     Raises ``NotFound``, and ``Conflict`` where it runs or is the task's only one.
     """
+    workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         head = repository.commit(repository.head(name))
         others = [other for other in repository.branches() if other != name]
         if not others:
             raise Conflict(f"{name!r} is the only branch of the task", hint="delete the task instead")
         refuse_running(workplace, task, name)
+        if name == task.current_branch:
+            workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
+        # The row, the branch, what is known of its calls: where we are killed between, the branch is whole
+        # and `gc` gives it a row again, or it is gone and `gc` drops the rest.
+        workplace.tasks.delete_branch(task.id, name)
         repository.delete_branch(name)
     workplace.ledger(task.id).drop_branch(name)
-    workplace.tasks.delete_branch(task.id, name)
-    if name == task.current_branch:
-        workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
     return head
 
 

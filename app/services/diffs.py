@@ -86,6 +86,12 @@ def diff_revisions(
         )
 
 
+def find_ends(workplace: Workplace, task: TaskRow, old: str, new: str | None) -> tuple[Commit, Commit]:
+    """The commits that :func:`diff_revisions` compares. Raises as it does."""
+    with open_revisions(workplace, task, old, new if new is not None else task.current_branch) as found:
+        return found[0].commit, found[1].commit
+
+
 def _plan(revision: Revision) -> Plan:
     document = revision.repository.reader.plan(revision.commit.tree)
     return Plan(()) if document is None else plan_from_json(document)

@@ -50,6 +50,7 @@ def set_variables(
     Raises ``InputError`` for names that no variable has and values that the history can't hold, ``NotFound`` and
     ``Ambiguous`` (revision), ``Conflict`` where the name is taken or the revision has no plan.
     """
+    workplace.actor.require("operator")
     _check(variables)
     with open_repository(workplace, task) as repository:
         revision = at if at is not None else task.current_branch

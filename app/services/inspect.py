@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db.base import TaskRow
+from app.errors import NotFound
 from app.history.commits import Commit
 from app.history.repository import Repository
 from app.plan.model import Json
@@ -207,3 +208,63 @@ def read_log(
         for commit in repository.log(start.oid):
             record = repository.reader.record(commit.tree) if with_records else None
             yield LogEntry(commit, record)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some commits of a line of history, newest first. ``after`` is the id of the one that follows, if any."""
+
+    start: Commit
+    entries: list[LogEntry]
+    after: str | None
+
+
+def read_log_page(
+    workplace: Workplace,
+    task: TaskRow,
+    revision: str | None,
+    limit: int,
+    start: str | None = None,
+    *,
+    with_records: bool = False,
+) -> LogPage:
+    """``limit`` commits from a revision on; or from ``start``, the ``after`` of the page before, which costs the same
+    wherever it is. Raises ``NotFound``, ``Ambiguous``, ``InputError``.
+    """
+    with open_repository(workplace, task) as repository:
+        if start is None:
+            first = repository.resolve(revision if revision is not None else task.current_branch)
+        else:
+            first = repository.resolve(start)
+        entries: list[LogEntry] = []
+        for commit in repository.log(first.oid):
+            if len(entries) == limit:
+                return LogPage(first, entries, commit.id)
+            record = repository.reader.record(commit.tree) if with_records else None
+            entries.append(LogEntry(commit, record))
+        return LogPage(first, entries, None)
+
+
+def find_commit(workplace: Workplace, task: TaskRow, revision: str | None) -> Commit:
+    """The commit that a revision means, by default the head of the current branch.
+
+    Raises ``NotFound``, ``Ambiguous``, ``InputError``.
+    """
+    with open_repository(workplace, task) as repository:
+        return repository.resolve(revision if revision is not None else task.current_branch)
+
+
+def read_entry(workplace: Workplace, task: TaskRow, revision: str) -> LogEntry:
+    """One commit with its record. Raises as :func:`find_commit`."""
+    with open_repository(workplace, task) as repository:
+        commit = repository.resolve(revision)
+        return LogEntry(commit, repository.reader.record(commit.tree))
+
+
+def read_plan(workplace: Workplace, task: TaskRow, revision: str) -> dict[str, Json]:
+    """The plan document of a commit. Raises ``NotFound`` where there was none yet, and as :func:`find_commit`."""
+    with open_repository(workplace, task) as repository:
+        plan = repository.reader.plan(repository.resolve(revision).tree)
+    if plan is None:
+        raise NotFound("plan", revision, hint="it is of before there was a plan; `log` lists the commits")
+    return plan

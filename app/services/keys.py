@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from app.db.base import KeyRow, KeyTable
+from app.db.serving import KeyRow, KeyTable
 from app.errors import InputError, NotFound
 from app.services.access import ROLES, Actor, Role
 from app.services.workplace import Workplace

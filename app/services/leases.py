@@ -15,6 +15,7 @@ from app.db.base import Leases, TaskRow
 from app.errors import BranchMoved, Conflict, LeaseHeld, StorageError
 from app.services.workplace import Workplace
 from app.vm.interrupts import Asked, Interrupts
+from app.vm.state import PAUSED, PLANNING, RUNNING
 
 _POLL_SECONDS: Final = 0.2
 
@@ -29,6 +30,13 @@ def find_holder(workplace: Workplace, task_id: str, branch: str) -> tuple[str, f
     """Who runs the branch, and for how many seconds at least; ``None`` also where its process is known to be dead."""
     holder = workplace.leases.holder(task_id, branch)
     return None if holder is None or workplace.presence.is_dead(holder[0]) else holder
+
+
+def standing(workplace: Workplace, task_id: str, branch: str, status: str) -> str:
+    """A status as a row has it, as it is: what runs has somebody who runs it, else that process died."""
+    if status in (RUNNING, PLANNING) and find_holder(workplace, task_id, branch) is None:
+        return PAUSED
+    return status
 
 
 def refuse_running(workplace: Workplace, task: TaskRow, branch: str) -> None:
@@ -91,6 +99,15 @@ class Heartbeat:
                 return
             except StorageError:
                 continue  # the next flush will meet the same trouble, and say so
+
+    def confirm(self) -> None:
+        """Raise ``BranchMoved`` where the lease is another's by now: how the run stands is not ours to tell then."""
+        self._leases.renew(self._task_id, self._branch, self.fence, self._seconds)
+
+    def raise_if_lost(self) -> None:
+        """Raise ``BranchMoved`` where that was noticed: the interrupt that follows may come at any moment."""
+        if self._lost is not None:
+            raise self._lost from None
 
     def release(self) -> bool:
         """Give the lease back, where it is still ours. ``False`` where the database can't be reached."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.db.base import NamespaceRow
-from app.errors import InputError
+from app.errors import InputError, NotFound
 from app.services.workplace import Workplace
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
@@ -21,6 +21,7 @@ def create_namespace(
     policies: Mapping[str, Any] | None = None,
 ) -> NamespaceRow:
     """A new namespace. Raises ``InputError`` for its name, ``Conflict`` where it is taken."""
+    workplace.actor.require("admin")
     if not _NAME.match(name):
         raise InputError(
             f"{name!r} can't be the name of a namespace", hint="letters, digits, '_', '.', '-', at most 100"
@@ -39,6 +40,7 @@ def update_namespace(
     policies: Mapping[str, Any] | None = None,
 ) -> NamespaceRow:
     """Replace what is given, keep the rest; of ``policies`` those that are not named. Raises ``NotFound``."""
+    workplace.actor.require("admin")
     old = workplace.namespaces.get(name)
     row = NamespaceRow(
         name,
@@ -50,6 +52,24 @@ def update_namespace(
     )
     workplace.namespaces.update(row)
     return row
+
+
+def delete_namespace(workplace: Workplace, name: str) -> None:
+    """Remove one. Its tasks stay, and can't be run. Raises ``NotFound``, ``Forbidden``."""
+    workplace.actor.require("admin")
+    workplace.namespaces.delete(name)
+
+
+def list_namespaces(workplace: Workplace) -> list[NamespaceRow]:
+    """Those that the actor sees, by name."""
+    return [row for row in workplace.namespaces.list() if workplace.actor.sees(row.name)]
+
+
+def get_namespace(workplace: Workplace, name: str) -> NamespaceRow:
+    """One that the actor sees. Raises ``NotFound``."""
+    if not workplace.actor.sees(name):
+        raise NotFound("namespace", name)
+    return workplace.namespaces.get(name)
 
 
 def unmatched_tools(workplace: Workplace, row: NamespaceRow) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from app.db.base import Job, JobTable, TaskRow
+from app.db.base import TaskRow
+from app.db.serving import Job, JobTable
 from app.errors import Conflict
 from app.queue.base import RunQueue
 from app.services.reports import RunReport

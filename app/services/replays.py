@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from app.db.base import TaskRow
@@ -22,6 +23,34 @@ def replay_branch(
     with open_repository(workplace, task) as repository:
         name = require_branch(repository, task, branch)
         return name, Replay(repository, task.id, on_commit).run(repository.head(name))
+
+
+class _OutOfTime(Exception):
+    """The replay takes longer than whoever asked waits."""
+
+
+def replay_within(workplace: Workplace, task: TaskRow, branch: str | None, seconds: float) -> dict[str, Any]:
+    """As :func:`replay_branch`, ended after some seconds; gives the document, whose ``complete`` says which.
+
+    What was ended has no verdict: ``identical`` is ``None``, and ``commits`` says how many came out the same.
+    """
+    deadline, done = monotonic() + seconds, 0
+
+    def on_commit(commits: int) -> None:
+        nonlocal done
+        done = commits
+        if monotonic() > deadline:
+            raise _OutOfTime
+
+    with open_repository(workplace, task) as repository:
+        name = require_branch(repository, task, branch)
+        head = repository.head(name)
+        try:
+            result = Replay(repository, task.id, on_commit).run(head)
+        except _OutOfTime:
+            cut = replay_document(task, name, ReplayResult(head.hex(), done, 0))
+            return {**cut, "identical": None, "objects": None, "complete": False}
+    return {**replay_document(task, name, result), "complete": True}
 
 
 def replay_document(task: TaskRow, branch: str, result: ReplayResult) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def _recorded(repository: Repository, own: Sequence[Commit]) -> list[Fork]:
             if revised is None:
                 return []
             source = Source(revised["branch"], bytes.fromhex(revised["commit"]))
+            if not repository.store.has(source.head):  # a history that came without it
+                return []
             assert commit.before is not None
             return [Fork(source, commit.before, record)]
     return []
@@ -65,9 +67,31 @@ def _noted(
     for row in workplace.tasks.branches(task.id):
         if row.name == branch and row.source is not None and row.source_head is not None:
             head = bytes.fromhex(row.source_head)
+            if not repository.store.has(head):
+                return []
             point = next((commit.oid for commit in repository.log(head) if commit.oid in at), None)
             return [] if point is None else [Fork(Source(row.source, head), point, {})]
     return []
+
+
+def runs_forked_from(workplace: Workplace, task: TaskRow, repository: Repository) -> set[bytes]:
+    """The heads of all runs that the branches were forked from, and those from others: what was called there decides
+    whether a fork may call it again, also after the branch itself was deleted."""
+    store = repository.store
+    noted = {bytes.fromhex(row.source_head) for row in workplace.tasks.branches(task.id) if row.source_head}
+    found = {head for head in noted if store.has(head)}
+    seen: set[bytes] = set()
+    waiting = [*repository.branches().values(), *found]
+    while waiting:
+        for commit in repository.log(waiting.pop()):
+            if commit.oid in seen:
+                break
+            seen.add(commit.oid)
+            for fork in _recorded(repository, [commit]):
+                if fork.source.head not in found:
+                    found.add(fork.source.head)
+                    waiting.append(fork.source.head)
+    return found
 
 
 def open_reuse(

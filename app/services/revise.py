@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.db.base import TaskRow
-from app.errors import BranchMoved, Conflict, InputError, NotFound, PlanRejected
+from app.errors import BaseMoved, BranchMoved, Conflict, InputError, NotFound, PlanRejected
 from app.llm.base import Watch
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
@@ -215,33 +215,57 @@ def propose_revision(
 def accept_revision(workplace: Workplace, proposal: Proposal) -> Revised:
     """Commit a proposal as a branch of its own, and make that one the task's current branch.
 
-    Raises ``Conflict`` where the branch that it revises has moved since, or its name was taken.
+    Raises ``BaseMoved`` where the branch that it revises has moved since, ``Conflict`` where its name was taken.
     """
-    task, options = proposal.task, proposal.options
+    how = plan_record(proposal.written_by) if proposal.written_by is not None else {}
+    return accept_plan(
+        workplace,
+        proposal.task,
+        Base(proposal.branch, proposal.head),
+        proposal.plan,
+        proposal.name,
+        proposal.options,
+        how,
+    )
+
+
+class Base(NamedTuple):
+    """What is revised: a branch, and the commit (hex) that it stood at."""
+
+    branch: str
+    head: str
+
+
+def accept_plan(
+    workplace: Workplace,
+    task: TaskRow,
+    base: Base,
+    plan: Plan,
+    name: str,
+    options: RevisionOptions,
+    how: Mapping[str, Json],
+) -> Revised:
+    """As :func:`accept_revision`. ``how`` is what the record says of how the plan came about."""
     with open_repository(workplace, task) as repository:
-        if repository.head(proposal.branch).hex() != proposal.head:
-            raise Conflict(
-                f"branch {proposal.branch!r} has moved since the revision was worked out", hint="revise again"
+        if repository.head(base.branch).hex() != base.head:
+            raise BaseMoved(
+                f"branch {base.branch!r} has moved since the revision was worked out", hint="revise again"
             )
-        past = read_past(workplace, task, repository, proposal.branch, workplace.catalog(task.namespace))
-        record: dict[str, Any] = {"decided_ms": workplace.clock_ms()}
-        if proposal.written_by is not None:
-            record |= plan_record(proposal.written_by)
-        record["who"] = workplace.person
+        catalog = workplace.catalog(task.namespace)
+        past = read_past(workplace, task, repository, base.branch, catalog, bytes.fromhex(base.head))
+        record: dict[str, Any] = {"decided_ms": workplace.clock_ms(), **how, "who": workplace.person}
         if not options.reuse:
             record["reuse"] = False
         if options.policy is not None:
             record["irreversible"] = options.policy
-        fork = past.fork_point(proposal.plan)
+        fork = past.fork_point(plan)
         try:
-            revised = commit_revision(
-                task.id, past, fork, proposal.plan, proposal.name, record, author=workplace.person
-            )
+            revised = commit_revision(task.id, past, fork, plan, name, record, author=workplace.person)
         except BranchMoved:
-            message = f"a branch {proposal.name!r} was made meanwhile"
+            message = f"a branch {name!r} was made meanwhile"
             raise Conflict(message, hint="revise again, or give another --name") from None
         status = COMPLETED if fork.pc is None else "paused"
-    workplace.tasks.note_run(task.id, proposal.name, status, workplace.clock_ms())
+    workplace.tasks.note_run(task.id, name, status, workplace.clock_ms())
     return revised
 
 

@@ -63,7 +63,7 @@ def _resolve(
 
 def _is_task(workplace: Workplace, text: str) -> bool:
     try:
-        workplace.tasks.find(text)
+        find_task(workplace, text)
     except Ambiguous:
         return True
     except NotFound:

@@ -67,7 +67,11 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
     with open_repository(workplace, task) as repository:
         head = repository.commit(repository.head(branch))
         if repository.reader.control(head.tree).get("status") in (COMPLETED, CANCELLED):
-            return report_at(repository, task, branch, head)
+            report = report_at(repository, task, branch, head)
+            if branch == task.current_branch and task.status != report.status:
+                # Who ended it was killed before it could say so.
+                _set_status(workplace, task, branch, report.status, report)
+            return report
         revisions: list[Revised] = []
         while True:
             report, revised = _run_held(workplace, task, branch, repository, options)
@@ -86,6 +90,7 @@ def _run_held(
     with hold_lease(workplace, task, branch, options.interrupts, options.on_held) as heartbeat:
         repository.store.raise_fence(HEADS + branch, heartbeat.fence)
         reached("lease.fenced")
+        heartbeat.confirm()
         revised = find_unfinished(workplace, task, branch, repository)
         if revised is not None:
             report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
@@ -95,6 +100,7 @@ def _run_held(
         _set_status(workplace, task, branch, RUNNING)
         try:
             report, revised = _run(workplace, task, branch, repository, heartbeat, options)
+            heartbeat.confirm()
         except (PlanNotClean, ModelError) as error:
             # No plan came about; the stop that says so is committed.
             workplace.tasks.note_run(task.id, branch, FAILED, workplace.clock_ms(), error=error.message)
@@ -102,6 +108,7 @@ def _run_held(
         except BranchMoved:
             raise  # the branch is another worker's now, and so is its status
         except BaseException:
+            heartbeat.raise_if_lost()
             # What went wrong is to be told; that the database can't note it adds nothing.
             with suppress(StorageError):
                 _set_status(workplace, task, branch, PAUSED)
@@ -132,7 +139,7 @@ def _run(
     scribe = open_scribe(repository, task.id, journal)
     ended = scribe.state.status in (COMPLETED, CANCELLED)
     if not ended:
-        _raise_limit(workplace, scribe, options.max_steps)
+        raise_limit(workplace, scribe, options.max_steps)
     if ended or _still_limited(scribe):
         return report_at(repository, task, branch, repository.commit(repository.head(branch))), None
     replies = KeptReplies(HeldLedger(workplace.ledger(task.id), options.interrupts), branch)
@@ -257,7 +264,7 @@ def make_caller(
     )
 
 
-def _raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:
+def raise_limit(workplace: Workplace, scribe: Scribe, max_steps: int | None) -> None:
     """A limit that a person sets for a task that has begun is a decision, so it is a commit."""
     if max_steps is None or scribe.limits.get("steps") == positive_steps(max_steps):
         return

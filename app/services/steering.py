@@ -79,8 +79,21 @@ def cancel_run(
     return _Steering(workplace, task, branch, "cancel").steer(wait, on_asked)
 
 
+def look_at(workplace: Workplace, task: TaskRow, branch: str) -> Steered:
+    """How a branch stands. Raises ``NotFound``."""
+    with open_repository(workplace, task) as repository:
+        head = repository.commit(repository.head(branch))
+        control = repository.reader.control(head.tree)
+    status = str(control.get("status"))
+    if status not in _ENDED:
+        rows = workplace.tasks.branches(task.id)
+        status = next((row.status for row in rows if row.name == branch), status_of(control))
+    return Steered(task.id, branch, status, head.id, int(control.get("steps", 0)))
+
+
 class _Steering:
     def __init__(self, workplace: Workplace, task: TaskRow, branch: str | None, request: Request) -> None:
+        workplace.actor.require("operator")
         self._workplace = workplace
         self._task = task
         self._request = request
@@ -114,6 +127,7 @@ class _Steering:
                 done = _PARTICIPLES[self._request]
                 if seen.status == done and self._asked is not None:
                     return seen
+                self._mend_row(seen.status)
                 self._refuse(seen.status)
                 if self._request == "cancel":
                     self._commit_stop(heartbeat.fence)
@@ -121,6 +135,12 @@ class _Steering:
                 return self._look()
         except LeaseHeld:
             return None
+
+    def _mend_row(self, status: str) -> None:
+        """Who ended the run may have been killed before it could say so."""
+        rows = self._workplace.tasks.branches(self._task.id)
+        if status in _ENDED and any(row.name == self._branch and row.status != status for row in rows):
+            self._workplace.tasks.note_run(self._task.id, self._branch, status, self._workplace.clock_ms())
 
     def _refuse(self, status: str) -> None:
         done = _PARTICIPLES[self._request]

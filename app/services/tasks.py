@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import InputError, PlanRejected, StorageError
+from app.errors import InputError, NotFound, PlanRejected, StorageError
 from app.history.base import Store, StoreFactory
 from app.history.canonical import canonical
 from app.history.codec import Snapshot
@@ -18,7 +18,7 @@ from app.history.repository import HEADS, Repository
 from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
-from app.services.leases import refuse_running
+from app.services.leases import standing
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
@@ -58,6 +58,8 @@ def submit_task(
     ``on_warning`` is told what the checker found that is no error. Raises ``InputError``, ``NotFound``
     (namespace) or ``PlanRejected``; nothing is kept then.
     """
+    workplace.actor.require("operator")
+    new = replace(new, namespace=seen_namespace(workplace, new.namespace))
     goal = _goal_document(workplace, new)
     plan = None if new.plan is None else _checked_plan(workplace, new.plan, new.namespace, on_warning)
     if plan is None:
@@ -84,7 +86,11 @@ def submit_task(
         workplace.tasks.create(row)
         reached("task.created")
     except BaseException:
-        workplace.stores[backend].delete(task_id)
+        # What went wrong is to be told. Where even this fails, what is left is a history without a task, or a
+        # whole task: nobody knows whether its row came to be.
+        with suppress(StorageError):
+            workplace.tasks.delete(task_id)
+            workplace.stores[backend].delete(task_id)
         raise
     finally:
         store.close()
@@ -150,16 +156,36 @@ def _first_commits(
     journal.flush()
 
 
+def seen_namespace(workplace: Workplace, namespace: str | None) -> str | None:
+    """The namespace of what the actor makes: an actor of one has no other. Raises ``NotFound``."""
+    chosen = namespace if namespace is not None else workplace.actor.namespace
+    if not workplace.actor.sees(chosen):
+        raise NotFound("namespace", str(chosen))
+    return chosen
+
+
 def find_task(workplace: Workplace, prefix: str) -> TaskRow:
-    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``."""
-    return workplace.tasks.find(prefix)
+    """The task with that id, or the only one whose id begins so. Raises ``NotFound``, ``Ambiguous``.
+
+    One of a namespace that the actor may not see is not there.
+    """
+    task = workplace.tasks.find(prefix)
+    if not workplace.actor.sees(task.namespace):
+        raise NotFound("task", prefix)
+    return _as_it_stands(workplace, task)
 
 
 def list_tasks(workplace: Workplace, status: str | None, limit: int) -> Sequence[TaskRow]:
     """The newest tasks first. Raises ``InputError`` for a status that does not exist."""
     if status is not None and status not in STATUSES:
         raise InputError(f"there is no status {status!r}", hint="one of " + ", ".join(STATUSES))
-    return workplace.tasks.list(status=status, limit=limit)
+    rows = [_as_it_stands(workplace, row) for row in workplace.tasks.list(status=status, limit=limit)]
+    return rows if status is None else [row for row in rows if row.status == status]
+
+
+def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
+    status = standing(workplace, row.id, row.current_branch, row.status)
+    return row if status == row.status else replace(row, status=status)
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:
@@ -181,14 +207,15 @@ def task_document(row: TaskRow) -> dict[str, Any]:
 @contextmanager
 def open_repository(workplace: Workplace, task: TaskRow) -> Iterator[Repository]:
     """The task's repository, closed at the end of the block."""
-    store = _histories(workplace, task).open(task.id)
+    store = histories_of(workplace, task).open(task.id)
     try:
         yield Repository(store)
     finally:
         store.close()
 
 
-def _histories(workplace: Workplace, task: TaskRow) -> StoreFactory:
+def histories_of(workplace: Workplace, task: TaskRow) -> StoreFactory:
+    """Where the task's history is. Raises ``StorageError`` for a store that this version doesn't know."""
     factory = workplace.stores.get(task.store)
     if factory is None:
         raise StorageError(
@@ -196,13 +223,3 @@ def _histories(workplace: Workplace, task: TaskRow) -> StoreFactory:
             hint="one of " + ", ".join(workplace.stores),
         )
     return factory
-
-
-def delete_task(workplace: Workplace, task: TaskRow) -> None:
-    """Remove the task with its history and everything known of it. Raises ``Conflict`` while it runs."""
-    for branch in workplace.tasks.branches(task.id):
-        refuse_running(workplace, task, branch.name)
-    histories = _histories(workplace, task)
-    workplace.tasks.delete(task.id)
-    workplace.ledger(task.id).drop()
-    histories.delete(task.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from app.errors import InputError
+from app.errors import InputError, NotFound
 from app.services.workplace import Workplace
 from app.tools.base import Tool
 from app.vm.calls import Call, Outcome
@@ -17,11 +17,12 @@ def call_tool(
     workplace: Workplace, name: str, arguments: Any, listener: Listener | None = None
 ) -> tuple[Tool, Outcome]:
     """Call a tool once by name or alias. Raises ``NotFound``, and ``InputError`` where arguments are no object."""
+    workplace.actor.require("operator")
     if not isinstance(arguments, dict):
         raise InputError(
             "the arguments of a tool are a JSON object", hint='for example {"path": "README.md"}'
         )
-    tool = workplace.load_registry().get(name)
+    tool = seen_tool(workplace, name)
     watcher = None
     if listener is not None:
         listen = listener
@@ -41,6 +42,20 @@ def call_tool(
             secrets=workplace.secrets,
         )
         return tool, performer.perform(call)
+
+
+def seen_tool(workplace: Workplace, name: str) -> Tool:
+    """A tool by name or alias, where the actor's namespace allows it. Raises ``NotFound`` with the nearest names."""
+    tool = workplace.load_registry().get(name)
+    if tool.name not in workplace.catalog(workplace.actor.namespace).names():
+        raise NotFound("tool", name)
+    return tool
+
+
+def seen_tools(workplace: Workplace) -> list[Tool]:
+    """The tools that the actor's namespace allows, by name."""
+    allowed = set(workplace.catalog(workplace.actor.namespace).names())
+    return [tool for tool in workplace.load_registry().list() if tool.name in allowed]
 
 
 def tool_document(tool: Tool) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def decide(workplace: Workplace, task: TaskRow, branch: str, decision: Decision)
     earlier result to reuse, ``LeaseHeld`` while a worker runs it, ``InvalidValue`` for a value that the history
     can't hold.
     """
+    workplace.actor.require("operator")
     if decision.choice not in CHOICES:
         raise InputError(f"there is no choice {decision.choice!r}", hint="one of " + ", ".join(CHOICES))
     canonical(decision.value)

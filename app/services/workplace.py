@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import KeyTable, Leases, Ledger, NamespaceTable, Presence, TaskTable
+from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
+from app.db.reviews import ProposalTable
+from app.db.serving import KeyTable, TaskLists
 from app.history.base import StoreFactory
 from app.plan.model import Json
 from app.services.access import LOCAL, Actor
@@ -25,14 +27,17 @@ class Workplace:
     lock. ``clock_ms`` gives milliseconds since the epoch. ``load_registry`` and ``open_askers`` may raise
     ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
     configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up. ``actor`` is on whose
-    behalf all this happens.
+    behalf all this happens. After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
     """
 
     tasks: TaskTable
     namespaces: NamespaceTable
     leases: Leases
     keys: KeyTable
+    lists: TaskLists
+    proposals: ProposalTable
     ledger: Callable[[str], Ledger]
+    upkeep: Upkeep
     stores: Mapping[str, StoreFactory]
     default_store: str
     load_registry: Callable[[], Registry]
@@ -48,6 +53,7 @@ class Workplace:
     new_task_id: Callable[[], str]
     secrets: Secrets = NO_SECRETS
     actor: Actor = LOCAL
+    retention_days: int | None = None
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

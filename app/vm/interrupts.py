@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 from app.db.base import Request
+from app.db.waiting import waits_end_when
 
 CANCEL_GRACE_SECONDS: Final = 3.0
 """How long a tool that was told to end may take before the run goes on without it."""
@@ -144,7 +145,9 @@ class Interrupts:
         previous = [signal.signal(number, self._on_signal) for number in numbers]
         self._has_signals = True
         try:
-            yield self
+            # Where a database is waited for, who asks a second time won't wait.
+            with waits_end_when(lambda: self.now):
+                yield self
         finally:
             self._has_signals = False
             for number, handler in zip(numbers, previous, strict=True):

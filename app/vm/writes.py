@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from app.history.commits import ENGINE
@@ -56,11 +57,14 @@ class Writes:
         self._moments = moments
         self._trees = VariableTrees(moments.reader)
 
-    def last(self, head: bytes, wanted: Set[str]) -> dict[str, tuple[Moment, Moment | None]]:
-        """For each of the variables the newest commit up to ``head`` that set it, with its parent."""
+    def last(
+        self, head: bytes, wanted: Set[str], within: int | None = None
+    ) -> dict[str, tuple[Moment, Moment | None]]:
+        """For each of the variables the newest commit up to ``head`` that set it, with its parent; only among the
+        newest ``within`` commits."""
         found: dict[str, tuple[Moment, Moment | None]] = {}
         pending = set(wanted)
-        for moment, before in self._moments.line(head):
+        for moment, before in islice(self._moments.line(head), within):
             if not pending:
                 break
             names = self.names(moment, before) & pending

@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
 
-from app.db.base import Claim, JobTable
+from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
 from app.queue.base import RunQueue
 from app.services.queueing import namespaces_at_limit, run_claimed

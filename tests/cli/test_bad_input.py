@@ -261,6 +261,7 @@ def test_a_database_that_is_not_migrated_says_the_command(bare_folder: Path) -> 
 
 def test_a_locked_database_is_said_to_be_locked(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.db.engine.BUSY_SECONDS", 0.1)
+    monkeypatch.setenv("DATABASE_PATIENCE", "0.2")
     plan = cli.plan(assign(final_answer=1))
     holder = sqlite3.connect(cli.database, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")

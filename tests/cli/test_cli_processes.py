@@ -189,7 +189,9 @@ def test_a_killed_run_waits_where_nobody_knows(cli: CommandLine, monkeypatch: py
     Path("tools/fatal.py").write_text(FATAL)
     plan = cli.plan(call("fatal", "final_answer"))
     assert cli.process("execute", "--goal", "g", "--plan", plan).returncode == 9
-    task = cli.json("tasks")[0]["task_id"]
+    (row,) = cli.json("tasks")
+    assert row["status"] == "paused"  # its row says that it runs
+    task = row["task_id"]
     result = cli.run("resume", task)
     assert result.exit_code == 3
     assert "the process ended while the call was under way" in result.stderr

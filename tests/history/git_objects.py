@@ -59,10 +59,10 @@ def step(number: int, *parents: bytes) -> list[RawObject]:
     ]
 
 
-def write_line(store: Store, ref: str, count: int, start: bytes | None = None) -> list[bytes]:
+def write_line(store: Store, ref: str, count: int, start: bytes | None = None, first: int = 0) -> list[bytes]:
     """Write ``count`` commits in a line, each in a write of its own; their ids."""
     head, made = start, []
-    for number in range(count):
+    for number in range(first, first + count):
         objects = step(number, *([head] if head else []))
         store.write(objects, [RefMove(ref, store.ref(ref), objects[-1].oid)])
         head = objects[-1].oid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -11,7 +12,7 @@ import pytest
 from git_objects import MAIN, blob, commit, step, tree, write_line
 
 from app.errors import BranchMoved, Conflict, DamagedHistory, InputError, NotFound
-from app.history.base import Kind, RawObject, RefMove, Store, StoreFactory
+from app.history.base import Collected, Kind, RawObject, RefMove, Store, StoreFactory
 
 Opener = Callable[[], StoreFactory]
 MISSING = bytes(range(20))
@@ -321,6 +322,85 @@ class StoreContract:
             assert seen.refs() == {MAIN: made[-1]}
         store.write([blob("after")])
         assert other.has(blob("after").oid)
+
+    # damage and garbage
+
+    def test_finds_nothing_wrong_with_what_was_written(self, store: Store) -> None:
+        write_line(store, MAIN, 3)
+        assert list(store.damage()) == []
+        store.finish()
+        assert list(store.damage()) == []
+
+    def test_collects_what_no_ref_reaches(self, store: Store) -> None:
+        made = write_line(store, MAIN, 30)
+        kept = set(store.object_ids())
+        large = blob(random.Random(1).randbytes(100_000))
+        store.write([large, blob("small")])
+        (side,) = write_line(store, "refs/heads/side", 1, first=500)
+        also = step(900)
+        store.write([*also])
+        store.write([], [RefMove("refs/heads/side", side, None)])
+        planned = store.collect([also[-1].oid], dry_run=True)
+        assert store.read(large.oid) == large
+        before = store.stored_bytes()
+        done = store.collect([also[-1].oid])
+        assert done.objects == planned.objects > 2 and done.bytes > 90_000
+        assert before - store.stored_bytes() > 90_000
+        assert set(store.object_ids()) == kept | {item.oid for item in also}
+        assert store.read(made[0]).kind == Kind.COMMIT
+        assert not store.has(large.oid) and not store.has(side)
+        assert store.collect([also[-1].oid]) == Collected(0, 0)
+        assert list(store.damage()) == []
+
+    def test_what_was_collected_can_be_written_again(self, store_factory: StoreFactory) -> None:
+        mine, theirs = store_factory.create("task"), store_factory.open("task")
+        write_line(mine, MAIN, 2)
+        objects = step(50)
+        mine.write(objects)  # it knows them now
+        theirs.collect()
+        mine.write(objects, [RefMove("refs/heads/new", None, objects[-1].oid)])
+        fresh = store_factory.open("task")
+        assert [fresh.read(item.oid) for item in objects] == objects
+
+    def test_a_ref_to_what_was_collected_is_refused(self, store_factory: StoreFactory) -> None:
+        mine, theirs = store_factory.create("task"), store_factory.open("task")
+        (head,) = write_line(mine, MAIN, 1)
+        objects = step(50)
+        mine.write(objects)
+        theirs.collect()
+        mine.write([blob("something else")])
+        with pytest.raises(BranchMoved, match="cleared away"):
+            mine.write([], [RefMove("refs/heads/new", None, objects[-1].oid)])
+        mine.write([], [RefMove("refs/heads/new", None, head)])
+        assert set(mine.refs()) == {MAIN, "refs/heads/new"}
+
+    def test_what_is_left_out_is_really_there(self, store_factory: StoreFactory) -> None:
+        """A commit is built on one that is garbage by now, and its objects are not all given."""
+        mine, theirs = store_factory.create("task"), store_factory.open("task")
+        write_line(mine, MAIN, 1)
+        first = step(50)
+        mine.write(first)
+        second = step(51, first[-1].oid)
+        theirs.collect()
+        with pytest.raises(BranchMoved, match="cleared away"):
+            mine.write(second, [RefMove("refs/heads/new", None, second[-1].oid)])
+
+    def test_damaged_histories_are_not_collected(self, store: Store) -> None:
+        lost = step(7)
+        store.write([lost[-1]], [RefMove(MAIN, None, lost[-1].oid)])
+        store.write([blob("garbage")])
+        with pytest.raises(DamagedHistory):
+            store.collect()
+        assert store.has(blob("garbage").oid)
+
+    def test_lists_repositories_by_age(self, store_factory: StoreFactory) -> None:
+        write_line(store_factory.create("task"), MAIN, 1)
+        assert list(store_factory.task_ids()) == ["task"]
+        assert list(store_factory.task_ids(3600)) in ([], ["task"])
+        assert store_factory.stored_bytes("task") > 0
+        assert store_factory.stored_bytes("absent") == 0
+        store_factory.delete("task")
+        assert list(store_factory.task_ids()) == []
 
     # repositories
 

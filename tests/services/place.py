@@ -22,10 +22,11 @@ START_MS = 1_700_000_000_000
 def make_workplace(
     folder: Path, tools: Sequence[Tool] = (), **settings: object
 ) -> tuple[Workplace, Database]:
-    """A new database in ``folder`` and everything wired to it; task ids and the clock are predictable."""
+    """A new database in ``folder`` (or the migrated one that ``database_uri`` names) and everything wired to it;
+    task ids and the clock are predictable."""
     chosen = Settings(_env_file=None, var_dir=folder / "var", tools_root=folder, **settings)  # type: ignore[call-arg]
     database = open_database(chosen.database_url)
-    if not (folder / "var" / "stackvm.db").exists():
+    if "database_uri" not in settings and not (folder / "var" / "stackvm.db").exists():
         create_schema(database)
     registry = Registry()
     for each in tools:

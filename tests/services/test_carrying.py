@@ -19,6 +19,7 @@ from app.db.models import objects
 from app.errors import Conflict, DamagedHistory, InputError, NotFound, StorageError
 from app.history.sql_store import SqlStore, SqlStoreFactory
 from app.services.branches import delete_branch, fork_branch, list_branches
+from app.services.deletion import delete_task
 from app.services.edits import set_variables
 from app.services.exports import export_task
 from app.services.imports import import_task
@@ -27,7 +28,7 @@ from app.services.namespaces import create_namespace
 from app.services.replays import replay_branch
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
-from app.services.tasks import NewTask, delete_task, find_task, list_tasks, submit_task
+from app.services.tasks import NewTask, find_task, list_tasks, submit_task
 from app.services.waiting import Decision, decide
 from app.services.workplace import Workplace
 from app.tools import tool

@@ -17,7 +17,8 @@ from plans import assign, call
 from random_revisions import World, edited, numbered, random_plan
 
 from app.crash_points import armed
-from app.db.base import Job, TaskRow
+from app.db.base import TaskRow
+from app.db.serving import Job
 from app.errors import Busy, Conflict, Forbidden, InputError, PlanRejected, StackVMError
 from app.history.base import Kind
 from app.history.commits import KINDS
@@ -28,10 +29,13 @@ from app.services.bisects import bisect_branch
 from app.services.blame import blame_variables
 from app.services.branches import delete_branch, fork_branch, list_branches
 from app.services.clones import clone_task
+from app.services.deletion import delete_task
 from app.services.diffs import diff_revisions
 from app.services.edits import set_variables
 from app.services.explain import explain_run
 from app.services.exports import export_task
+from app.services.fsck import find_damage
+from app.services.gc import GcOptions, clear_away
 from app.services.golden import check_golden, record_golden
 from app.services.imports import import_task
 from app.services.inspect import read_log, show_task
@@ -39,7 +43,7 @@ from app.services.pushes import Pushed, take_push
 from app.services.replays import replay_branch
 from app.services.revise import RevisionOptions, propose_revision
 from app.services.runs import RunOptions, run_branch
-from app.services.tasks import NewTask, delete_task, find_task, open_repository, submit_task
+from app.services.tasks import NewTask, find_task, open_repository, submit_task
 from app.services.values import read_values
 from app.services.workplace import Workplace
 from app.tools import tool
@@ -459,6 +463,16 @@ def test_everything_that_looks_back_passes_a_client_s_commits_by(place: Place, t
         assert list(read_log(workplace, task, revision)) and show_task(workplace, task, revision)
     record_golden(workplace, task, "mine", "g")
     assert check_golden(workplace, "g").verdict == "same"
+
+
+def test_what_was_pushed_is_no_damage_and_no_garbage(place: Place) -> None:
+    place.submit(LINE)
+    place.push("mine", place.line()[2], json.dumps(changed(3, c=7)).encode())
+    place.run("mine")
+    delete_branch(place.workplace, find_task(place.workplace, place.task.id), "main")
+    assert list(find_damage(place.workplace, [place.task.id])) == []
+    clear_away(place.workplace, [place.task.id], GcOptions())
+    assert replay_branch(place.workplace, place.task, "mine")[1].divergence is None
 
 
 def test_a_pushed_run_is_carried_whole(place: Place, tmp_path: Path) -> None:

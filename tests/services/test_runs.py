@@ -26,13 +26,14 @@ from app.errors import (
     StorageError,
 )
 from app.services.branches import delete_branch, fork_branch, list_branches
+from app.services.deletion import delete_task
 from app.services.diffs import diff_revisions
 from app.services.inspect import read_log, show_task
 from app.services.namespaces import create_namespace, update_namespace
 from app.services.replays import replay_branch
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
-from app.services.tasks import NewTask, delete_task, find_task, list_tasks, submit_task
+from app.services.tasks import NewTask, find_task, list_tasks, submit_task
 from app.services.waiting import Decision, decide
 from app.services.workplace import Workplace
 from app.tools import tool

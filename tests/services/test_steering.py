@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from place import make_workplace
 
+from app import crash_points
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError
 from app.services.replays import replay_branch
@@ -209,3 +210,25 @@ def test_a_dead_worker_is_paused_for(place: Workplace) -> None:
     steered = pause_run(place, task, None)
     assert steered.status == "paused"
     assert steered.was_asked == "ann@elsewhere:1/abc"
+
+
+def test_who_dies_when_the_cancellation_is_durable_has_cancelled(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = submit(place)
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setitem(crash_points.armed, "stop.committed", die)
+        cancel_run(place, task, None)
+    assert find_task(place, task.id).status == "queued"
+    with pytest.raises(Conflict, match="is cancelled; there is nothing to cancel"):
+        cancel_run(place, task, None)
+    assert find_task(place, task.id).status == "cancelled"
+    assert replay_branch(place, task, None)[1].divergence is None
+
+
+class Died(BaseException):
+    """Stands for the kernel's kill."""
+
+
+def die() -> None:
+    raise Died

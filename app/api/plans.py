@@ -1,0 +1,101 @@
+"""``/api/plans``: the checker, the diff, the JSON schema. Nothing is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from app.api.descriptions import problems, tagged
+from app.api.etags import answer, etag, not_modified, tagged_answer
+from app.api.models import Out
+from app.api.state import place
+from app.plan.model import Json
+from app.plan.schema import plan_schema
+from app.services.plans import check_document, diff_documents
+
+plans = APIBlueprint("plans", __name__, url_prefix="/api/plans", tag="plans")
+
+
+class Check(BaseModel):
+    """A plan, as a document or as the text of one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    plan: Json = Field(None, description="a plan document: an object, or the list of its steps")
+    text: str | None = Field(
+        None, description="instead of `plan`: findings then say where the JSON is broken"
+    )
+    namespace: str | None = Field(None, max_length=240, description="whose tools it may call; default: all")
+
+
+class FindingOut(Out):
+    """One fault of a plan: what is wrong, and what would be right."""
+
+    code: str
+    severity: str
+    step: int | None
+    path: str
+    message: str
+    hint: str
+
+
+class CheckOut(Out):
+    """What the checker found. `steps` is null where it is no plan."""
+
+    valid: bool
+    steps: int | None
+    errors: int
+    warnings: int
+    findings: list[FindingOut]
+
+
+class PlanDiffOut(Out):
+    """What differs between two plans."""
+
+    changes: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+class SchemaOut(RootModel[dict[str, Any]]):
+    """A JSON schema."""
+
+
+@plans.post("/check")
+@plans.input(Check, location="json")
+@plans.output(CheckOut)
+@plans.doc(summary="What the checker finds in a plan", operation_id="checkPlan", responses=problems(404, 422))
+def check(json_data: Check) -> Any:
+    """As `stackvm verify`. A plan with errors is an answer, not an error."""
+    text = json_data.text if json_data.text is not None else json.dumps(json_data.plan)
+    return answer(check_document(place(), text, json_data.namespace))
+
+
+class Compare(BaseModel):
+    """Two plan documents."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old: Json
+    new: Json
+
+
+@plans.post("/diff")
+@plans.input(Compare, location="json")
+@plans.output(PlanDiffOut)
+@plans.doc(summary="What differs between two plans", operation_id="diffPlans", responses=problems(422))
+def diff(json_data: Compare) -> Any:
+    """By what their steps do: renumbering them changes nothing."""
+    return answer(diff_documents(json_data.old, json_data.new))
+
+
+@plans.get("/schema")
+@plans.output(SchemaOut)
+@plans.doc(summary="The JSON schema of plan documents", operation_id="getPlanSchema", responses=tagged())
+def schema() -> Any:
+    """What every plan fits; the checker finds more."""
+    document = plan_schema()
+    tag = etag(json.dumps(document, sort_keys=True))
+    return not_modified(tag) or tagged_answer(document, tag)
