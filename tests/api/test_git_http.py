@@ -419,14 +419,11 @@ class TestRefusedPushes:
             "a b",
             "a\\b",
             ".x",
-            "é\u202e",
             "../../x",
         ],
     )
     def test_tricks_in_names(self, server: GitServer, task: str, name: str) -> None:
         self.work.commit_plan(with_number(self.work.plan(), 3, 50))
-        if name in ("é\u202e",):
-            pytest.skip("git and we take it")
         done = self.work.run("push", "origin", f"HEAD:refs/heads/{name}")
         assert done.returncode != 0
         # The client has rules of its own; another may not.
