@@ -96,7 +96,7 @@ def _refusal(move: Command) -> InputError | None:
     if not move.ref.startswith(HEADS.encode()):
         return Conflict("only branches can be pushed", hint=f"refs below {HEADS}")
     if move.new is None:
-        return Conflict("a push deletes no branch", hint="`stackvm branch` does")
+        return Conflict("a push deletes no branch", hint="`stackvm delete-branch` does")
     if move.old is not None:
         return Conflict(
             "a push moves no branch that is there", hint="push under a new name: HEAD:refs/heads/NAME"
