@@ -8,6 +8,7 @@ from app.api import auditing, guard, limits, problems, repeats
 from app.api.chat import chat
 from app.api.commits import commits
 from app.api.events import events
+from app.api.git import git
 from app.api.health import health
 from app.api.keys import keys
 from app.api.lookback import lookback
@@ -65,4 +66,5 @@ def make_application(server: Server) -> APIFlask:
         metrics,
     ):
         app.register_blueprint(resource)
+    app.register_blueprint(git)
     return app
