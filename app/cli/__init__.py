@@ -101,13 +101,17 @@ stackvm = click.version_option(package_name="stackvm", message="%(package)s %(ve
     LazyGroup(
         "stackvm",
         _STACKVM,
+        asks_servers=True,
         help="""Run plans whose every step is a commit, and look at what they did.
 
         TASK is a task's id or the beginning of one. REV is a branch, a commit's id or the beginning of one,
         or either followed by ~N for the N-th commit before it.
 
         A run's answer goes to stdout, its progress to stderr. With --json, a command writes one JSON
-        document to stdout and nothing else.""",
+        document to stdout and nothing else.
+
+        With --server, or STACKVM_SERVER set, execute, resume, tasks, show, log, decide, pause and cancel are about
+        the tasks of that server; STACKVM_API_KEY is the key for it. All others work on this machine.""",
         epilog=f"Exit codes: {_CODES}.",
     )
 )

@@ -6,20 +6,18 @@ from collections.abc import Mapping
 
 import click
 
-from app.bootstrap import workplace
+from app.cli.desks import open_desk
 from app.cli.groups import Command
 from app.cli.options import branch_option, command_line, emit_json, json_option, read_json, task_argument
 from app.cli.screen import GOOD, Line, show
 from app.cli.texts import short_commit, short_task
 from app.plan.model import Json
-from app.services.branches import require_branch
-from app.services.tasks import find_task, open_repository
 from app.services.waiting import Decided, Decision
-from app.services.waiting import decide as record_decision
 
 
 @click.command(
     cls=Command,
+    asks_servers=True,
     examples=["3f2a91c4 --run", "3f2a91c4 --skip '{\"sent\": true}'", "3f2a91c4 --reuse --all-items"],
 )
 @task_argument
@@ -63,11 +61,8 @@ def decide(
         raise click.UsageError("give --item or --all-items, not both")
     choice, value = _choice({"reuse": reuse, "run": run, "fail": fail}, skipped)
     decision = Decision(choice, value, () if all_items else items or None, key)
-    with workplace() as place:
-        row = find_task(place, task)
-        with open_repository(place, row) as repository:
-            name = require_branch(repository, row, branch)
-        decided = record_decision(place, row, name, decision)
+    with open_desk() as desk:
+        decided = desk.decide(task, branch, decision)
     if as_json:
         emit_json(decided.to_json())
     else:

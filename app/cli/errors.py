@@ -19,10 +19,18 @@ from app.errors import PlanRejected, StackVMError
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a run; ``hint`` says how to go on."""
 
+    message = "interrupted"
+
     def __init__(self, hint: str, **fields: str) -> None:
-        super().__init__("interrupted")
+        super().__init__(self.message)
         self.hint = hint
         self.fields = fields
+
+
+class Detached(Interrupted):
+    """Ctrl-C while a server's run was watched: the run goes on."""
+
+    message = "not watched any more; the run goes on"
 
 
 @contextmanager
@@ -79,7 +87,7 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
         hint = context.get_usage() if context is not None else None
         return error.format_message().removesuffix("."), hint
     if isinstance(error, Interrupted):
-        return "interrupted", error.hint
+        return error.message, error.hint
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", None
     if isinstance(error, click.Abort):

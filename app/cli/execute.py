@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from app.bootstrap import workplace
+from app.cli.desks import open_server_desk
 from app.cli.errors import finding_lines
+from app.cli.following import follow_to_its_end, submission
 from app.cli.groups import Command
 from app.cli.options import (
     goal_option,
@@ -19,6 +21,7 @@ from app.cli.options import (
 )
 from app.cli.running import Manner, parallel_option, run_to_its_end
 from app.cli.streams import note
+from app.config import load_settings
 from app.plan.findings import Finding
 from app.plan.model import Json
 from app.services.planning import require_askers
@@ -28,6 +31,7 @@ from app.vm.interrupts import Interrupts
 
 @click.command(
     cls=Command,
+    asks_servers=True,
     examples=[
         '--goal "Which files mention a licence, and which one?"',
         '--goal "Which modules are the longest?" --plan examples/longest_modules.json',
@@ -75,12 +79,19 @@ def execute(
     The answer goes to stdout, progress to stderr: live at a terminal, with the plan, the steps, what models write
     and what they used so far; as plain lines elsewhere. Ctrl-C once finishes the step under way and pauses, twice
     stops at once and without loss; `resume` goes on.
+
+    Against a server, the server runs it and this command follows: Ctrl-C ends the following only, `resume` follows
+    again, `pause` and `cancel` reach the run.
     """
     plan = read_input(plan_file, "plan") if plan_file is not None else None
     new = NewTask(goal, plan, namespace, response_format, history, max_steps, revise)
     manner = Manner(as_json, quiet)
+    settings = load_settings()
+    with open_server_desk(settings) as desk:
+        if desk is not None:
+            follow_to_its_end(desk, desk.submit(submission(new, parallel)), MAIN, manner)
     # Signals first: from the moment that there is a task, an interrupted run can be resumed by its id.
-    with workplace() as place, Interrupts().from_signals() as interrupts:
+    with workplace(settings) as place, Interrupts().from_signals() as interrupts:
         if plan is None or revise:
             require_askers(place)
         task = submit_task(place, new, on_warning=None if manner.is_silent else _warn)

@@ -16,6 +16,7 @@ from app.cli.troubles import troubles_are_noted
 
 _AS_JSON: Final = f"{__name__}.as_json"
 _DEBUG: Final = f"{__name__}.debug"
+_SERVER: Final = f"{__name__}.server"
 
 
 class Entry(NamedTuple):
@@ -56,11 +57,17 @@ class _Guarded(click.Command):
 
 
 class Command(_Guarded):
-    """A command. ``examples`` are argument lists for its help page, each as one text."""
+    """A command. ``examples`` are argument lists for its help page, each as one text.
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+    ``asks_servers``: it can also be about the tasks of a server.
+    """
+
+    def __init__(
+        self, *args: Any, examples: Sequence[str] = (), asks_servers: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
+        self.asks_servers = asks_servers
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
@@ -74,12 +81,20 @@ class Command(_Guarded):
         with stdout_is_ours(), troubles_are_noted():
             return super().invoke(ctx)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if not self.asks_servers and ctx.meta.get(_SERVER):
+            # Done here instead, it would be done to other tasks than were meant.
+            raise click.UsageError(f"`{self.name}` works on this machine only; --server is not for it", ctx)
+        return rest
+
 
 class LazyGroup(_Guarded, click.Group):
     """A group whose commands are imported when they are called; its help page imports none."""
 
-    def __init__(self, name: str, sections: Sections, **kwargs: Any) -> None:
-        super().__init__(name, params=[_debug_option()], **kwargs)
+    def __init__(self, name: str, sections: Sections, *, asks_servers: bool = False, **kwargs: Any) -> None:
+        params = [_server_option(), _debug_option()] if asks_servers else [_debug_option()]
+        super().__init__(name, params=params, **kwargs)
         self.sections = sections
         self.entries = {name: entry for section in sections.values() for name, entry in section.items()}
 
@@ -114,6 +129,21 @@ class LazyGroup(_Guarded, click.Group):
         for heading, section in self.sections.items():
             with formatter.section(heading):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()])
+
+
+def given_server() -> str | None:
+    """What ``--server`` says; empty: here, whatever the settings say."""
+    server: str | None = click.get_current_context().meta.get(_SERVER)
+    return server
+
+
+def _server_option() -> click.Option:
+    def note_it(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.meta[_SERVER] = value
+
+    help_text = "The server whose tasks the command is about; '' is none. Default: STACKVM_SERVER."
+    return click.Option(["--server"], metavar="URL", expose_value=False, callback=note_it, help=help_text)
 
 
 def _debug_option() -> click.Option:

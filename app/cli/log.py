@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import click
 
-from app.bootstrap import workplace
+from app.cli.desks import open_desk
 from app.cli.groups import Command
 from app.cli.options import branch_option, emit_json, json_option, limit_type, task_argument
 from app.cli.screen import BAD, GOOD, ID, NAME, QUIET, WARN, Line, show
 from app.cli.texts import short_commit
 from app.history.commits import one_line
-from app.services.branches import list_branches
-from app.services.inspect import LogEntry, read_log
-from app.services.tasks import find_task
+from app.services.inspect import LogEntry
 
 _MARKS: Final = {
     "goal": ("◆", NAME),
@@ -34,7 +31,11 @@ _MARKS: Final = {
 """Kind of commit → its mark."""
 
 
-@click.command(cls=Command, examples=["3f2a91c4", "3f2a91c4 --branch try-2 --limit 5", "3f2a91c4 --records"])
+@click.command(
+    cls=Command,
+    asks_servers=True,
+    examples=["3f2a91c4", "3f2a91c4 --branch try-2 --limit 5", "3f2a91c4 --records"],
+)
 @task_argument
 @branch_option
 @click.option("--limit", type=limit_type, metavar="N", help="At most so many; default: all.")
@@ -46,14 +47,13 @@ def log(task: str, branch: str | None, limit: int | None, records: bool, as_json
     Each line has the commit's id, a mark for its kind and what the step did: ◆ goal, ≡ plan, ✓ step,
     ✗ failure, ? decision, ■ stop.
     """
-    with workplace() as place:
-        row = find_task(place, task)
-        entries = islice(read_log(place, row, branch, with_records=records), limit)
+    with open_desk() as desk:
+        entries = desk.log(task, branch, limit, with_records=records)
         if as_json:
             emit_json([entry.to_json() for entry in entries])
             return
         heads: dict[str, list[str]] = {}
-        for view in list_branches(place, row):
+        for view in desk.branches(task):
             heads.setdefault(view.commit, []).append(view.name)
         show(_lines(entries, heads))
 

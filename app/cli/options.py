@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from app.cli.groups import given_server
 from app.cli.streams import emit, emit_lines, is_terminal, note
 from app.errors import InputError
 from app.plan.model import Json
@@ -124,4 +126,6 @@ def command_line(*words: str) -> str:
     """A command as it has to be typed here: after ``stackvm``, or after ``flask stackvm``."""
     root = click.get_current_context().find_root()
     program = "stackvm" if root.info_name in (None, "stackvm") else f"{root.info_name} stackvm"
-    return " ".join([program, *words])
+    server = given_server()
+    option = [] if server is None else ["--server", shlex.quote(server)]
+    return " ".join([program, *option, *words])

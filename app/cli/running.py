@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import get_terminal_size
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import click
@@ -26,6 +27,7 @@ from app.history.commits import one_line
 from app.plan.model import Json
 from app.services.explain import explain_run
 from app.services.reports import Revised, RunReport
+from app.services.run_reports import is_scripted
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
 from app.vm.events import Listener, StopRequested
@@ -85,7 +87,7 @@ def run_to_its_end(
     ``more`` is what the JSON document holds beside the report.
     """
     if not manner.is_silent:
-        tell(_head_lines(task, branch))
+        tell(head_lines(task, branch))
     started = monotonic()
     with (
         _resumable(task, branch),
@@ -95,11 +97,24 @@ def run_to_its_end(
         on_held = _held_teller(manner)
         options = RunOptions(interrupts, listener, on_held, max_steps, parallel)
         report = run_branch(workplace, task, branch, options)
-    is_scripted = _is_scripted(workplace, report)
+    end_run(
+        report, manner, monotonic() - started, is_scripted=is_scripted(workplace, report), more=more(report)
+    )
+
+
+def end_run(
+    report: RunReport,
+    manner: Manner,
+    seconds: float,
+    *,
+    is_scripted: bool,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> NoReturn:
+    """Say what came of a run, and leave with the exit code of its end."""
     if manner.as_json:
-        emit_json({**report.to_json(), **more(report), **({"scripted": True} if is_scripted else {})})
+        emit_json({**report.to_json(), **more, **({"scripted": True} if is_scripted else {})})
     else:
-        _tell_end(report, manner, monotonic() - started)
+        _tell_end(report, manner, seconds)
         if is_scripted and not manner.quiet:
             tell(_scripted_lines())
     raise click.exceptions.Exit(code_of_status(report.status))
@@ -123,16 +138,11 @@ def run_revision(
     run_to_its_end(workplace, task, revised.branch, interrupts, manner, more=explained)
 
 
-def _head_lines(task: TaskRow, branch: str) -> Iterator[Line]:
+def head_lines(task: TaskRow, branch: str) -> Iterator[Line]:
+    """Which task it is, for whoever wants to look at it meanwhile."""
     yield [("task ", QUIET), (task.id, NAME), (f"  branch {branch}", QUIET)]
     if is_terminal(sys.stderr):  # a log has the command that was typed
         yield [("goal ", QUIET), crop(one_line(task.goal, _GOAL_CHARACTERS), get_terminal_size().columns - 5)]
-
-
-def _is_scripted(workplace: Workplace, report: RunReport) -> bool:
-    """Whether the models of the run were a file of replies."""
-    askers = workplace.open_askers(report.usage) if report.usage["model_calls"] else None
-    return askers is not None and askers.is_scripted
 
 
 def _scripted_lines() -> Iterator[Line]:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 import click
 
-from app.bootstrap import workplace
+from app.cli.desks import open_desk
 from app.cli.groups import Command
 from app.cli.options import branch_option, command_line, emit_json, json_option, quiet_option, task_argument
 from app.cli.screen import GOOD, QUIET, Line, show
 from app.cli.streams import note
 from app.cli.texts import count, short_task
-from app.services.steering import Steered, cancel_run, pause_run
-from app.services.tasks import find_task
+from app.services.steering import Steered
 from app.vm.state import CANCELLED, PAUSED
 
 _no_wait_option = click.option(
@@ -23,7 +22,9 @@ _no_wait_option = click.option(
 )
 
 
-@click.command(cls=Command, examples=["3f2a91c4", "3f2a91c4 --branch revision-1 --no-wait"])
+@click.command(
+    cls=Command, asks_servers=True, examples=["3f2a91c4", "3f2a91c4 --branch revision-1 --no-wait"]
+)
 @task_argument
 @branch_option
 @_no_wait_option
@@ -35,15 +36,13 @@ def pause(task: str, branch: str | None, no_wait: bool, as_json: bool, quiet: bo
     The step under way is finished and committed first; a `for_each` is one step. `resume` goes on from there, in any
     process. A run whose process has died is paused at once.
     """
-    with workplace() as place:
-        row = find_task(place, task)
-        steered = pause_run(
-            place, row, branch, wait=not no_wait, on_asked=_teller("pause", as_json=as_json or quiet)
-        )
+    with open_desk() as desk:
+        on_asked = _teller("pause", as_json=as_json or quiet)
+        steered = desk.pause(task, branch, wait=not no_wait, on_asked=on_asked)
     _show(steered, PAUSED, as_json)
 
 
-@click.command(cls=Command, examples=["3f2a91c4"])
+@click.command(cls=Command, asks_servers=True, examples=["3f2a91c4"])
 @task_argument
 @branch_option
 @_no_wait_option
@@ -55,11 +54,9 @@ def cancel(task: str, branch: str | None, no_wait: bool, as_json: bool, quiet: b
     Calls under way are told to end, and given up after a few seconds. The cancellation is a commit, so the run can't
     be resumed; `fork` goes on from any of its commits. A run that nobody has is cancelled at once.
     """
-    with workplace() as place:
-        row = find_task(place, task)
-        steered = cancel_run(
-            place, row, branch, wait=not no_wait, on_asked=_teller("cancel", as_json=as_json or quiet)
-        )
+    with open_desk() as desk:
+        on_asked = _teller("cancel", as_json=as_json or quiet)
+        steered = desk.cancel(task, branch, wait=not no_wait, on_asked=on_asked)
     _show(steered, CANCELLED, as_json)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from app.bootstrap import workplace
+from app.cli.desks import open_desk
 from app.cli.groups import Command
 from app.cli.options import emit_json, json_option, limit_type, task_argument
 from app.cli.screen import ID, NAME, QUIET, STATUS_STYLES, Line, Segment, show, table
@@ -17,12 +18,12 @@ from app.db.base import TaskRow
 from app.history.commits import one_line
 from app.services.clones import clone_task
 from app.services.deletion import delete_task
-from app.services.tasks import find_task, list_tasks, task_document
+from app.services.tasks import find_task, task_document
 
 _GOAL_CHARACTERS = 100
 
 
-@click.command(cls=Command, examples=["", "--status failed --limit 5"])
+@click.command(cls=Command, asks_servers=True, examples=["", "--status failed --limit 5"])
 @click.option(
     "--status", metavar="STATUS", help="Only tasks with this status, as completed, failed, waiting."
 )
@@ -30,8 +31,8 @@ _GOAL_CHARACTERS = 100
 @json_option
 def tasks(status: str | None, limit: int, as_json: bool) -> None:
     """List the tasks, newest first."""
-    with workplace() as place:
-        rows = list_tasks(place, status, limit)
+    with open_desk() as desk:
+        rows = desk.tasks(status, limit)
     if as_json:
         emit_json([task_document(row) for row in rows])
     elif rows:

@@ -65,7 +65,9 @@ class ServerClient:
         return self._patiently(lambda: self._ask("POST", path, data=data, headers=headers))
 
     @contextmanager
-    def stream(self, path: str, query: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[Iterator[str]]:
+    def stream(
+        self, path: str, query: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Iterator[Iterator[str]]:
         """The lines of an event stream. Raises as :meth:`get`, without asking again."""
         timeout = httpx.Timeout(_STREAM_SILENT_SECONDS, connect=_CONNECT_SECONDS)
         with (

@@ -138,9 +138,7 @@ def waiting_of(document: Document | None) -> Waiting | None:
         document["inputs"],
         document["idempotency_key"],
         document["attempt"],
-        tuple(
-            Choice(each["choice"], each["does"], each.get("from_commit")) for each in document["choices"]
-        ),
+        tuple(Choice(each["choice"], each["does"], each.get("from_commit")) for each in document["choices"]),
     )
 
 

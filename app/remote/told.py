@@ -37,7 +37,7 @@ def step_committed(entry: LogEntry, plan: Plan | None) -> StepCommitted:
 
 def _step(plan: Plan | None, seq_no: int) -> Step:
     found = next((step for step in plan.steps if step.seq_no == seq_no), None) if plan is not None else None
-    return found or Step(seq_no, "step", {}, Reasoning())
+    return found or Step(seq_no, "step", {}, Reasoning({}))
 
 
 def _error(record: Mapping[str, Any]) -> str | None:

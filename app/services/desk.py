@@ -16,7 +16,7 @@ from app.services.workplace import Workplace
 
 
 class Desk(Protocol):
-    """``task`` is an id or the beginning of one. All may raise ``NotFound``, ``Ambiguous`` and what the services do."""
+    """``task`` is an id or the beginning of one. All may raise what the services raise."""
 
     def tasks(self, status: str | None, limit: int) -> Sequence[TaskRow]:
         """The newest first."""
@@ -59,9 +59,7 @@ class LocalDesk:
     def log(
         self, task: str, branch: str | None, limit: int | None, *, with_records: bool
     ) -> Iterator[LogEntry]:
-        return islice(
-            read_log(self._workplace, self._find(task), branch, with_records=with_records), limit
-        )
+        return islice(read_log(self._workplace, self._find(task), branch, with_records=with_records), limit)
 
     def branches(self, task: str) -> Sequence[BranchView]:
         return list_branches(self._workplace, self._find(task))
