@@ -28,6 +28,7 @@ bind = "127.0.0.1:8080"
 timeout = 60
 graceful_timeout = 30
 keepalive = 30
+limit_request_line = 8190
 control_socket_disable = True
 
 

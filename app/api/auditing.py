@@ -17,6 +17,8 @@ from app.errors import StorageError
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
+_NO_CHANGES: Final = frozenset({"git.upload_pack", "plans.check", "plans.diff", "lookback.replay"})
+"""Endpoints whose POST only asks."""
 
 audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="keys and audit")
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def register(app: Flask) -> None:
     def note(response: Response) -> Response:
         is_change = request.method in _CHANGES and response.status_code < 400
         is_new = hasattr(g, "actor") and "Idempotent-Replayed" not in response.headers
-        if is_change and is_new and request.endpoint:
+        if is_change and is_new and request.endpoint and request.endpoint not in _NO_CHANGES:
             done = {"path": request.path, "status": response.status_code}
             note_change(request.endpoint, _task_of(response), done)
         return response
@@ -80,7 +82,7 @@ def _task_of(response: Response) -> str | None:
 @audit.get("/audit")
 @audit.input(AuditQuery, location="query")
 @audit.output(AuditPageOut)
-@audit.doc(summary="Who changed what", operation_id="list_audit", responses=problems(422))
+@audit.doc(summary="Who changed what", operation_id="listAudit", responses=problems(422))
 def many(query_data: AuditQuery) -> Any:
     """The newest first. Takes the role admin."""
     place().actor.require("admin")

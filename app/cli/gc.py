@@ -10,6 +10,7 @@ import click
 
 from app.bootstrap import workplace
 from app.cli.counting import counting
+from app.cli.exit_codes import FAILED
 from app.cli.groups import Command
 from app.cli.options import emit_json, json_option, quiet_option
 from app.cli.screen import GOOD, ID, QUIET, WARN, Line, show
@@ -57,8 +58,9 @@ def gc(tasks: tuple[str, ...], older_than: int | None, dry_run: bool, quiet: boo
     With --older-than or RETENTION_DAYS, tasks that have completed, failed or been cancelled are deleted once
     nothing happened to them for so long. One that waits, is paused or queued stays, as one with such a branch.
 
-    A task that is being run is skipped, as one that is damaged. A database's file doesn't shrink: what is
-    freed is used again. For SQLite, `sqlite3 var/stackvm.db VACUUM` while nothing runs gives it back to the disk.
+    A task that is being run is skipped, as one that is damaged; exit code 1 where it was named. A database's file
+    doesn't shrink: what is freed is used again. For SQLite, `sqlite3 var/stackvm.db VACUUM` while nothing runs gives
+    it back to the disk.
     """
     with counting(silent=quiet or as_json) as tell, workplace() as place:
         if older_than is None and place.retention_days is not None:
@@ -69,6 +71,8 @@ def gc(tasks: tuple[str, ...], older_than: int | None, dry_run: bool, quiet: boo
         emit_json({"dry_run": dry_run, **cleared.to_json()})
     else:
         show(_lines(cleared, dry_run))
+    if tasks and cleared.skipped:
+        raise click.exceptions.Exit(FAILED)
 
 
 def _lines(cleared: Cleared, dry_run: bool) -> Iterator[Line]:

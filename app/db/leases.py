@@ -95,7 +95,8 @@ class SqlLeases:
         now = self._database.now_ms(connection)
         if row.owner not in (None, owner, dead) and row.expires_ms > now:
             raise LeaseHeld(branch, row.owner, (row.expires_ms - now) / 1000)
-        fence: int = row.fence + 1
+        # By the clock where it is ahead: fences rise on even where a task was deleted and imported again.
+        fence: int = max(row.fence + 1, now)
         until = now + _milliseconds(seconds)
         taking = update(leases).where(*_branch(task_id, branch))
         connection.execute(taking.values(owner=owner, expires_ms=until, fence=fence, **_NOTHING_ASKED))

@@ -80,6 +80,7 @@ def test_gc_during_a_run_leaves_it_alone(cli: CommandLine) -> None:
         skipped = cli.json("gc", "--older-than", "0s")["skipped"]
         assert [each["task_id"] for each in skipped] == [found[0]["task_id"]]
         assert "is being run by" in skipped[0]["reason"]
+        assert cli.json("gc", skipped[0]["task_id"], code=1)["skipped"] == skipped
         refused = cli.run("delete", found[0]["task_id"], "--yes")
         assert refused.exit_code == 2 and "is being run by" in refused.stderr
     finally:
