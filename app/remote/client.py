@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ssl import SSLCertVerificationError
 from time import sleep
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -131,13 +131,6 @@ class ServerClient:
                     raise
                 sleep(wait)
         return ask()
-
-
-def segment(text: str) -> str:
-    """A part of a path, as what it says and nothing else. Raises ``InputError`` for what can't be one."""
-    if text in (".", "..", "") or len(text) > 1_000:
-        raise InputError(f"{one_line(text, 60)!r} is no name", hint="`tasks` lists the tasks")
-    return quote(text, safe="", errors="replace")
 
 
 def _checked(address: str) -> str:

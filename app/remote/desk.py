@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import sleep
 from typing import Any, Final
+from urllib.parse import quote
 
 from app.db.base import TaskRow
-from app.errors import Conflict, ServerFailed
-from app.remote.client import ServerClient, segment
+from app.errors import Conflict, NotFound, ServerFailed
+from app.remote.client import ServerClient
 from app.remote.documents import (
     branch_of,
     decided_of,
@@ -32,6 +33,7 @@ AT_REST: Final = (COMPLETED, FAILED, CANCELLED, PAUSED, WAITING)
 _PAGE: Final = 500
 _RECORDS_PAGE: Final = 100
 _POLL_SECONDS: Final = 0.3
+_MOST_CHARACTERS: Final = 300
 _DONE: Final = {"pause": PAUSED, "cancel": CANCELLED}
 
 
@@ -49,7 +51,7 @@ class RemoteDesk:
         return rows
 
     def show(self, task: str, revision: str | None) -> TaskView:
-        path = _task_path(task)
+        path = task_path(task)
         document = self.client.get(f"{path}/view", {"at": revision})
         with understood("view of a task"):
             commit = self.client.get(f"{path}/commits", {"rev": document["commit"], "limit": 1})["items"][0]
@@ -60,12 +62,12 @@ class RemoteDesk:
     ) -> Iterator[LogEntry]:
         query = {"rev": branch, "records": "true" if with_records else None}
         size = _RECORDS_PAGE if with_records else _PAGE
-        for document in self._items(f"{_task_path(task)}/commits", query, limit, size):
+        for document in self._items(f"{task_path(task)}/commits", query, limit, size):
             with understood("log"):
                 yield entry_of(document)
 
     def branches(self, task: str) -> Sequence[BranchView]:
-        found = self.client.get(f"{_task_path(task)}/branches")
+        found = self.client.get(f"{task_path(task)}/branches")
         with understood("list of branches"):
             return [branch_of(each) for each in found["items"]]
 
@@ -74,7 +76,7 @@ class RemoteDesk:
         body = {"branch": branch, "choice": decision.choice, "items": items, "key": decision.key}
         if decision.choice == "skip":
             body["value"] = decision.value
-        document = self.client.post(f"{_task_path(task)}/decide", {**body, "resume": False})
+        document = self.client.post(f"{task_path(task)}/decide", {**body, "resume": False})
         with understood("decision"):
             return decided_of(document)
 
@@ -94,28 +96,28 @@ class RemoteDesk:
 
     def find(self, task: str) -> TaskRow:
         """One task as it stands."""
-        document = self.client.get(_task_path(task))
+        document = self.client.get(task_path(task))
         with understood("task"):
             return task_of(document)
 
     def resume(self, task: str, body: Mapping[str, Any]) -> None:
         """Have a worker of the server go on with a run."""
-        self.client.post(f"{_task_path(task)}/resume", body)
+        self.client.post(f"{task_path(task)}/resume", body)
 
     def report(self, task: str, branch: str | None) -> tuple[RunReport, bool]:
         """How a run stands, and whether its models are a file of replies."""
-        document = self.client.get(f"{_task_path(task)}/report", {"branch": branch})
+        document = self.client.get(f"{task_path(task)}/report", {"branch": branch})
         with understood("report"):
             return report_of(document), document.get("scripted", False) is True
 
-    def plan(self, task: str, revision: str) -> Any:
-        """The plan document of a commit."""
-        return self.client.get(f"{_task_path(task)}/commits/{segment(revision)}/plan")
+    def plan(self, task: str, commit: str) -> Any:
+        """The plan document of a commit, by its id."""
+        return self.client.get(f"{task_path(task)}/commits/{commit}/plan")
 
     def _steer(
         self, request: str, task: str, branch: str | None, wait: bool, on_asked: Callable[[str], None]
     ) -> Steered:
-        document = self.client.post(f"{_task_path(task)}/{request}", {"branch": branch})
+        document = self.client.post(f"{task_path(task)}/{request}", {"branch": branch})
         with understood("answer"):
             steered = steered_of(document)
         if steered.was_asked is None:
@@ -154,5 +156,8 @@ class RemoteDesk:
             left = None if left is None else left - len(items)
 
 
-def _task_path(task: str) -> str:
-    return f"/api/tasks/{segment(task)}"
+def task_path(task: str) -> str:
+    """Where a task is. Raises ``NotFound`` for what is no part of a path, and so no task's id either."""
+    if not task or len(task) > _MOST_CHARACTERS or set(task) & set("/\\?#") or not task.strip("."):
+        raise NotFound("task", task)
+    return f"/api/tasks/{quote(task, safe='', errors='replace')}"

@@ -7,7 +7,8 @@ from time import sleep
 from typing import Final
 
 from app.errors import NotFound, ServerFailed, StackVMError
-from app.remote.client import ServerClient, segment
+from app.remote.client import ServerClient
+from app.remote.desk import task_path
 
 POLL_SECONDS: Final = 0.5
 """Between two looks, where a server says nothing by itself."""
@@ -23,7 +24,7 @@ class News:
 
     def __init__(self, client: ServerClient, task_id: str) -> None:
         self._client = client
-        self._path = f"/api/tasks/{segment(task_id)}/events"
+        self._path = f"{task_path(task_id)}/events"
         self._something = threading.Event()
         self._over = threading.Event()
         self._is_streaming = False

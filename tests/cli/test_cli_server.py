@@ -19,7 +19,7 @@ STEPS = [
     assign(name="poem.txt"),
     call("read_file", "text", path="${name}"),
     call("double", "twice", on={"for_each": [1, 2, 3]}, number="${item}"),
-    assign(final_answer="${text}"),
+    assign(final_answer="${text.text}"),
 ]
 
 
@@ -58,14 +58,19 @@ def test_a_plan_runs_there_and_is_told_as_here(cli: CommandLine, there: tuple[st
     plan = cli.plan(*STEPS)
     local = cli.run("execute", "--goal", "g", "--plan", plan)
     remote = cli.run(*there, "execute", "--goal", "g", "--plan", plan)
-    assert (remote.exit_code, remote.stdout) == (0, local.stdout) == (0, "roses\nviolets\n\n")
+    assert (remote.exit_code, remote.stdout) == (0, local.stdout)
+    assert remote.stdout == "roses\nviolets\n"
 
     def steps(text: str) -> list[list[str]]:
-        lines = (line.split("  ") for line in text.splitlines() if line.startswith("✓ ") and "completed" not in line)
+        lines = (
+            line.split("  ")
+            for line in text.splitlines()
+            if line.startswith("✓ ") and "completed" not in line
+        )
         return [[part for part in line if not part.endswith(" s")] for line in lines]
 
     assert [line[0] for line in steps(remote.stderr)] == [line[0] for line in steps(local.stderr)]
-    assert steps(remote.stderr)[1:3] == steps(local.stderr)[1:3]
+    assert steps(remote.stderr)[2] == steps(local.stderr)[2]  # with what came of it
     assert "✓ completed" in remote.stderr
     assert f"stackvm --server {there[1]} show " in remote.stderr
 
@@ -74,8 +79,8 @@ def test_a_plan_runs_there_and_is_told_as_here(cli: CommandLine, there: tuple[st
     ("steps", "options", "code"),
     [
         (STEPS, (), 0),
-        ([call("boom")], (), 1),
-        ([call("double", "a", number=1), {"type": "jmp", "parameters": {"target_seq": 1}}], ("--max-steps", "5"), 1),
+        ([call("boom", "final_answer")], (), 1),
+        ([call("double", "final_answer", number=1), assign(final_answer=1)], ("--max-steps", "1"), 1),
         ([call("send", "a", to="x"), assign(final_answer=1)], (), 3),
     ],
 )
@@ -83,8 +88,6 @@ def test_the_report_is_that_of_a_run_here(
     cli: CommandLine, there: tuple[str, str], steps: list[Any], options: tuple[str, ...], code: int
 ) -> None:
     (cli.folder / "broken").touch()
-    if code == 1 and options:
-        steps = [*steps[:1], {"type": "jmp", "parameters": {"target_seq": 1, **_unless()}}, assign(final_answer=1)]
     words = ("execute", "--goal", "g", "--plan", cli.plan(*steps), *options)
     local, remote = cli.json(*words, code=code), cli.json(*there, *words, code=code)
     assert nothing_of_time(remote) == nothing_of_time(local)
@@ -94,13 +97,9 @@ def test_the_report_is_that_of_a_run_here(
     alike(cli, there, "log", task)
 
 
-def _unless() -> dict[str, Any]:
-    return {"condition": "a < 5", "jump_if_true": 1, "jump_if_false": 3, "target_seq": None}
-
-
 def test_the_same_task_looks_the_same_from_here_and_there(cli: CommandLine, there: tuple[str, str]) -> None:
     first = cli.execute(*STEPS, options=["--response-format", '{"lang": "French"}'])
-    cli.execute(call("boom"), code=1)
+    cli.execute(call("boom", "final_answer"), code=1)
     task = first["task_id"]
     cli.ok("fork", task, "--at", "main~1", "--name", "again")
     alike(cli, there, "tasks")
@@ -113,39 +112,45 @@ def test_the_same_task_looks_the_same_from_here_and_there(cli: CommandLine, ther
     alike(cli, there, "log", task, "--records")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("show", "nothing"),
-        ("show", "../tasks"),
-        ("log", "nothing"),
-        ("tasks", "--status", "lost"),
-        ("decide", "nothing", "--run"),
-        ("pause", "nothing"),
-        ("cancel", "nothing"),
-        ("resume", "nothing"),
-        ("execute", "--goal", " ", "--plan", "plan.json"),
-        ("execute", "--goal", "g", "--plan", "bad.json"),
-        ("execute", "--goal", "g", "--plan", "wrong.json"),
-        ("execute", "--goal", "g", "--plan", "plan.json", "--namespace-name", "nowhere"),
-        ("execute", "--goal", "g", "--plan", "missing.json"),
-    ],
-)
-def test_what_is_refused_is_refused_alike(cli: CommandLine, there: tuple[str, str], words: tuple[str, ...]) -> None:
+REFUSED = [
+    ("show", "nothing"),
+    ("show", "../tasks"),
+    ("show", "a?b#c%2F"),
+    ("log", "nothing"),
+    ("tasks", "--status", "lost"),
+    ("decide", "nothing", "--run"),
+    ("pause", "nothing"),
+    ("cancel", "nothing"),
+    ("resume", "nothing"),
+    ("execute", "--goal", " ", "--plan", "plan.json"),
+    ("execute", "--goal", "g", "--plan", "bad.json"),
+    ("execute", "--goal", "g", "--plan", "wrong.json"),
+    ("execute", "--goal", "g", "--plan", "plan.json", "--namespace-name", "nowhere"),
+    ("execute", "--goal", "g", "--plan", "missing.json"),
+]
+
+
+def test_what_is_refused_is_refused_alike(cli: CommandLine, there: tuple[str, str]) -> None:
     cli.plan(assign(final_answer=1))
     cli.plan(call("no_such_tool"), name="wrong.json")
     Path("bad.json").write_text('{"steps": [,]}')
-    local, remote = (cli.run(*place, *words) for place in ((), there))
-    assert remote.exit_code == local.exit_code != 0
-    assert remote.stderr == local.stderr
-    here, remotely = (json.loads(cli.run(*place, *words, "--json").stdout) for place in ((), there))
-    assert remotely == here
+    for words in REFUSED:
+        local, remote = (cli.run(*place, *words) for place in ((), there))
+        assert remote.exit_code == local.exit_code != 0, words
+        assert remote.stderr == local.stderr
+        here, remotely = (json.loads(cli.run(*place, *words, "--json").stdout) for place in ((), there))
+        assert remotely == here
     assert cli.json("tasks") == []
 
 
 def test_ended_runs_are_refused_what_they_are_refused_here(cli: CommandLine, there: tuple[str, str]) -> None:
     task = cli.execute(*STEPS)["task_id"]
-    for words in (("pause", task), ("cancel", task), ("decide", task, "--run"), ("show", task, "--at", "nowhere")):
+    for words in (
+        ("pause", task),
+        ("cancel", task),
+        ("decide", task, "--run"),
+        ("show", task, "--at", "nowhere"),
+    ):
         alike(cli, there, *words, code=2)
     local, remote = (cli.json(*place, "resume", task) for place in ((), there))
     assert remote == local
@@ -166,7 +171,9 @@ def test_a_call_in_doubt_is_decided_there(cli: CommandLine, there: tuple[str, st
 
 
 def test_a_run_is_paused_resumed_and_cancelled_there(cli: CommandLine, there: tuple[str, str]) -> None:
-    plan = cli.plan(call("gate", "a"), call("gate", "b"), assign(final_answer="${a}"))
+    plan = cli.plan(
+        call("gate", "a"), call("nap", "b", seconds="${{ len(a) * 5 }}"), assign(final_answer="${a}")
+    )
     following = cli.start(*there, "execute", "--goal", "g", "--plan", plan, "--json")
     task = _running_task(cli)
     pausing = cli.start(*there, "pause", task, "--json")
@@ -176,7 +183,6 @@ def test_a_run_is_paused_resumed_and_cancelled_there(cli: CommandLine, there: tu
     assert json.loads(out)["status"] == "paused"
     out, _ = following.communicate(timeout=30)
     assert (following.returncode, json.loads(out)["status"]) == (130, "paused")
-    Path("open").unlink()
     resumed = cli.start(*there, "resume", task, "--json")
     _running_task(cli)
     assert cli.json(*there, "cancel", task)["status"] == "cancelled"
