@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.cli.errors import Detached
 from app.cli.options import command_line
@@ -15,11 +15,16 @@ from app.cli.screen import tell
 from app.cli.streams import note
 from app.cli.texts import short_task
 from app.db.base import TaskRow
-from app.errors import Conflict, InputError, ServerFailed, StackVMError
+from app.errors import Conflict, InputError, NotFound, ServerFailed, StackVMError
+from app.services.branches import BranchView
 from app.services.tasks import NewTask
+from app.vm.state import FAILED, PAUSED
 
 if TYPE_CHECKING:
     from app.remote.desk import RemoteDesk
+
+
+_RESUMED: Final = (PAUSED, FAILED)
 
 
 def submission(new: NewTask, parallel: int) -> dict[str, Any]:
@@ -47,21 +52,24 @@ def resume_and_follow(
 ) -> NoReturn:
     """Have the server go on with a run, and follow it; one that goes on already is followed, one that has ended is
     shown."""
-    started, row = monotonic(), desk.find(task)
-    report, is_scripted = desk.report(row.id, branch)
-    told = report.head
-    if report.status in ("completed", "cancelled", "waiting"):
-        if not manner.is_silent:
-            tell(head_lines(row, report.branch))
-        end_run(report, manner, monotonic() - started, is_scripted=is_scripted)
-    try:
-        if report.status in ("paused", "failed"):
-            body = {"branch": report.branch, "max_steps": max_steps, "parallel": parallel}
-            desk.resume(row.id, body)
-    except Conflict:
-        if desk.report(row.id, report.branch)[0].status in ("paused", "failed"):
-            raise  # else somebody else was first
-    follow_to_its_end(desk, row, report.branch, manner, told=told)
+    row = desk.find(task)
+    view = _branch(desk, row, branch)
+    if view.status in _RESUMED:
+        try:
+            desk.resume(row.id, {"branch": view.name, "max_steps": max_steps, "parallel": parallel})
+        except Conflict:
+            if _branch(desk, row, view.name).status in _RESUMED:
+                raise  # else somebody was quicker
+    follow_to_its_end(desk, row, view.name, manner, told=view.commit)
+
+
+def _branch(desk: RemoteDesk, task: TaskRow, name: str | None) -> BranchView:
+    """The branch of a task, by default its current one."""
+    wanted = task.current_branch if name is None else name
+    found = next((each for each in desk.branches(task.id) if each.name == wanted), None)
+    if found is None:
+        raise NotFound("branch", wanted)
+    return found
 
 
 def follow_to_its_end(

@@ -47,7 +47,8 @@ class Follower:
     ) -> None:
         self._desk = desk
         self._task_id = task_id
-        self._branch = branch
+        self._first = self._branch = branch
+        self._followed = 0
         self._told = told
         self._listener = listener
         self._on_away = on_away
@@ -86,14 +87,15 @@ class Follower:
             self._tell_until(branch.commit)
         if branch.status not in AT_REST:
             return None
-        report, is_scripted = self._desk.report(self._task_id, self._branch)
+        report, is_scripted = self._desk.report(self._task_id, self._first)
         if report.branch != self._branch:
-            self._go_over(report.revisions[0])
+            self._go_over(report.revisions[self._followed])
             return self._look()
         return (report, is_scripted) if report.status in AT_REST else None
 
     def _go_over(self, revised: Revised) -> None:
         """The machine has revised the plan: the run goes on there."""
+        self._followed += 1
         self._branch = revised.branch
         self._told = revised.commit
         self._plan = self._read_plan(revised.commit)

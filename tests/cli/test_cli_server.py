@@ -80,7 +80,7 @@ def test_a_plan_runs_there_and_is_told_as_here(cli: CommandLine, there: tuple[st
     [
         (STEPS, (), 0),
         ([call("boom", "final_answer")], (), 1),
-        ([call("double", "final_answer", number=1), assign(final_answer=1)], ("--max-steps", "1"), 1),
+        ([call("double", "a", number=1), assign(b=1), assign(final_answer=1)], ("--max-steps", "1"), 1),
         ([call("send", "a", to="x"), assign(final_answer=1)], (), 3),
     ],
 )
@@ -143,6 +143,46 @@ def test_what_is_refused_is_refused_alike(cli: CommandLine, there: tuple[str, st
     assert cli.json("tasks") == []
 
 
+SCRIPT = """
+- {purpose: plan, usage: {input: 10, output: 3}, reply: PLAN}
+- {purpose: revise, usage: {input: 20, output: 4}, reply: PLAN2}
+"""
+
+
+def test_a_plan_that_a_model_writes_and_revises_there(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = call("list_files", "files", path=".")
+    plans = [
+        {"version": 1, "steps": [{"seq_no": number, **step} for number, step in enumerate(steps, 1)]}
+        for steps in (
+            [files, call("read_file", "text", path="poems.txt"), assign(final_answer="${text.text}")],
+            [files, call("read_file", "text", path="poem.txt"), assign(final_answer="${text.text}")],
+        )
+    ]
+    script = SCRIPT.replace("PLAN2", json.dumps(plans[1])).replace("PLAN", json.dumps(plans[0]))
+    Path("script.yaml").write_text(script)
+    monkeypatch.setenv("SCRIPTED_REPLIES", "script.yaml")
+    server = ServerProcess(cli)
+    server.start()
+    try:
+        words = ("execute", "--goal", "Read the poem")
+        local, remote = (cli.json(*place, *words) for place in ((), ("--server", server.url)))
+        told = cli.run("--server", server.url, *words)
+    finally:
+        server.stop()
+    assert local["scripted"] is remote["scripted"] is True
+    assert remote["branch"] == "revision-1"
+    assert remote["usage"] == local["usage"]
+    (revision,) = remote["revisions"]
+    assert (revision["revises"], revision["kept"]) == ("main", 1)
+    alike_but_ids = ("branch", "status", "final_answer", "steps", "error", "waiting")
+    assert {name: remote[name] for name in alike_but_ids} == {name: local[name] for name in alike_but_ids}
+    lines = [line[:4] for line in told.stderr.splitlines() if line[:1] in "✓✗!"]
+    assert lines == ["✓ 1 ", "✗ 2 ", "✓ 2 ", "✓ 3 ", "✓ co"]
+    assert "scripted" in told.stderr
+
+
 def test_ended_runs_are_refused_what_they_are_refused_here(cli: CommandLine, there: tuple[str, str]) -> None:
     task = cli.execute(*STEPS)["task_id"]
     for words in (
@@ -150,6 +190,7 @@ def test_ended_runs_are_refused_what_they_are_refused_here(cli: CommandLine, the
         ("cancel", task),
         ("decide", task, "--run"),
         ("show", task, "--at", "nowhere"),
+        ("resume", task, "--branch", "nowhere"),
     ):
         alike(cli, there, *words, code=2)
     local, remote = (cli.json(*place, "resume", task) for place in ((), there))
