@@ -15,10 +15,9 @@ from app.api.ui_messages import HEADERS, MessageStream
 from app.errors import InputError
 from app.plan.model import Json
 from app.services.changes import find_changes, position_of
-from app.services.deletion import delete_task
 from app.services.positions import Position
-from app.services.queueing import queue_run
-from app.services.tasks import MAIN, NewTask, submit_task
+from app.services.submissions import Submission, submit_goal
+from app.services.tasks import NewTask
 
 chat = APIBlueprint("chat", __name__, url_prefix="/api", tag="events")
 
@@ -86,14 +85,9 @@ def stream_execute(json_data: StreamExecute) -> Any:
         json_data.response_format,
         max_steps=json_data.max_steps,
     )
-    row = submit_task(workplace, new)
+    row = submit_goal(workplace, parts.queue, Submission(new, parallel=json_data.parallel))
     feeds = hub().feeds
     seen = feeds.read_one(row)
-    try:
-        queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel)
-    except BaseException:
-        delete_task(workplace, row)  # a task that nobody will run was not submitted
-        raise
     stream = MessageStream(opened(), row, position_of(seen), feeds)
     repository = feeds.repository(row)
     stream.begin(find_changes(Position(), seen, repository).events(repository), repository)

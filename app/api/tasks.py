@@ -15,9 +15,9 @@ from app.api.state import place, server
 from app.api.task_models import Submit, TaskOut, TaskQuery, TasksOut, WaitingPageOut
 from app.db.serving import TaskFilter
 from app.services.deletion import delete_task
-from app.services.queueing import queue_run
-from app.services.task_lists import checked_tags, page_tasks, task_with_tags, waiting_tasks
-from app.services.tasks import MAIN, NewTask, submit_task
+from app.services.submissions import Submission, submit_goal
+from app.services.task_lists import page_tasks, task_with_tags, waiting_tasks
+from app.services.tasks import NewTask
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api", tag="tasks")
 
@@ -28,7 +28,6 @@ tasks = APIBlueprint("tasks", __name__, url_prefix="/api", tag="tasks")
 @tasks.doc(summary="Submit a goal", operation_id="submit", responses=problems(404, 409, 413, 422))
 def submit(json_data: Submit) -> Any:
     """The task is there when this answers; a worker runs it. `Location` is where to look."""
-    tags = checked_tags(json_data.tags)
     new = NewTask(
         json_data.goal,
         json_data.plan if isinstance(json_data.plan, str | None) else json.dumps(json_data.plan),
@@ -38,18 +37,9 @@ def submit(json_data: Submit) -> Any:
         json_data.max_steps,
         json_data.revise,
     )
-    workplace = place()
-    row = submit_task(workplace, new)
-    if tags:
-        workplace.lists.set_tags(row.id, tags)
-    try:
-        queue_run(
-            workplace, server().queue, row, MAIN, priority=json_data.priority, parallel=json_data.parallel
-        )
-    except BaseException:
-        delete_task(workplace, row)  # a task that nobody will run was not submitted
-        raise
-    return task_with_tags(workplace, workplace.tasks.get(row.id)), 202, {"Location": f"/api/tasks/{row.id}"}
+    wanted = Submission(new, json_data.tags, json_data.priority, json_data.parallel)
+    row = submit_goal(place(), server().queue, wanted)
+    return task_with_tags(place(), row), 202, {"Location": f"/api/tasks/{row.id}"}
 
 
 @tasks.get("/tasks")

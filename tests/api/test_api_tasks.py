@@ -157,3 +157,11 @@ def test_every_change_is_noted_once(server: LookServer) -> None:
     ]
     first = server.get("/api/audit", limit=1)
     assert server.get("/api/audit", limit=1, cursor=first["next"])["items"] == noted[1:]
+
+
+def test_a_goal_that_nobody_can_plan_is_refused(server: LookServer) -> None:
+    for body in ({"goal": "g"}, {"goal": "g", "plan": PLAN, "revise": True}):
+        refused = server.post("/api/tasks", body, 503)
+        assert refused["code"] == "not-configured"
+        assert "LLM_PROVIDER" in refused["detail"]
+    assert server.get("/api/tasks")["items"] == []
