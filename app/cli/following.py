@@ -66,9 +66,10 @@ def resume_and_follow(
 def _branch(desk: RemoteDesk, task: TaskRow, name: str | None) -> BranchView:
     """The branch of a task, by default its current one."""
     wanted = task.current_branch if name is None else name
-    found = next((each for each in desk.branches(task.id) if each.name == wanted), None)
+    branches = desk.branches(task.id)
+    found = next((each for each in branches if each.name == wanted), None)
     if found is None:
-        raise NotFound("branch", wanted)
+        raise NotFound("branch", wanted, hint="branches: " + ", ".join(each.name for each in branches))
     return found
 
 

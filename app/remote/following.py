@@ -100,6 +100,7 @@ class Follower:
         self._told = revised.commit
         self._plan = self._read_plan(revised.commit)
         if self._plan is not None:
+            self._tell(PlanChecked(1, self._plan, (), ()))
             self._tell(RevisionMade(revised.branch, revised.fork_point, revised.kept, self._plan))
 
     def _tell_until(self, head: str) -> None:

@@ -122,6 +122,8 @@ REFUSED = [
     ("pause", "nothing"),
     ("cancel", "nothing"),
     ("resume", "nothing"),
+    ("execute", "--goal", "g"),
+    ("execute", "--goal", "g", "--plan", "plan.json", "--revise"),
     ("execute", "--goal", " ", "--plan", "plan.json"),
     ("execute", "--goal", "g", "--plan", "bad.json"),
     ("execute", "--goal", "g", "--plan", "wrong.json"),
@@ -160,7 +162,7 @@ def test_a_plan_that_a_model_writes_and_revises_there(
             [files, call("read_file", "text", path="poem.txt"), assign(final_answer="${text.text}")],
         )
     ]
-    script = SCRIPT.replace("PLAN2", json.dumps(plans[1])).replace("PLAN", json.dumps(plans[0]))
+    script = (SCRIPT * 2).replace("PLAN2", json.dumps(plans[1])).replace("PLAN", json.dumps(plans[0]))
     Path("script.yaml").write_text(script)
     monkeypatch.setenv("SCRIPTED_REPLIES", "script.yaml")
     server = ServerProcess(cli)
@@ -168,7 +170,7 @@ def test_a_plan_that_a_model_writes_and_revises_there(
     try:
         words = ("execute", "--goal", "Read the poem")
         local, remote = (cli.json(*place, *words) for place in ((), ("--server", server.url)))
-        told = cli.run("--server", server.url, *words)
+        texts = [cli.run(*place, *words).stderr for place in ((), ("--server", server.url))]
     finally:
         server.stop()
     assert local["scripted"] is remote["scripted"] is True
@@ -178,9 +180,10 @@ def test_a_plan_that_a_model_writes_and_revises_there(
     assert (revision["revises"], revision["kept"]) == ("main", 1)
     alike_but_ids = ("branch", "status", "final_answer", "steps", "error", "waiting")
     assert {name: remote[name] for name in alike_but_ids} == {name: local[name] for name in alike_but_ids}
-    lines = [line[:4] for line in told.stderr.splitlines() if line[:1] in "✓✗!"]
-    assert lines == ["✓ 1 ", "✗ 2 ", "✓ 2 ", "✓ 3 ", "✓ co"]
-    assert "scripted" in told.stderr
+    marked = [[line[:4] for line in text.splitlines() if line[:1] in "✓✗!"] for text in texts]
+    assert marked[0] == marked[1]
+    assert marked[1][-5:] == ["✓ 1 ", "✗ 2 ", "✓ 2 ", "✓ 3 ", "✓ co"]
+    assert "scripted" in texts[1]
 
 
 def test_ended_runs_are_refused_what_they_are_refused_here(cli: CommandLine, there: tuple[str, str]) -> None:
