@@ -372,7 +372,7 @@ def test_what_nobody_foresaw_is_one_line_as_well(cli: CommandLine, monkeypatch: 
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("oh\nno")
 
-    monkeypatch.setattr("app.cli.tasks.list_tasks", fail)
+    monkeypatch.setattr("app.services.desk.list_tasks", fail)
     result = cli.run("tasks")
     assert result.exit_code == FAILED
     error, hint = error_lines(result)
@@ -386,7 +386,7 @@ def test_debug_shows_where(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) ->
 
     from app.cli import stackvm
 
-    monkeypatch.setattr("app.cli.tasks.list_tasks", lambda *arguments: json.loads("{"))
+    monkeypatch.setattr("app.services.desk.list_tasks", lambda *arguments: json.loads("{"))
     result = CliRunner().invoke(stackvm, ["--debug", "tasks"])
     assert result.exit_code == FAILED
     assert "Traceback" in result.stderr

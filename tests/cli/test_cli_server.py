@@ -182,7 +182,7 @@ def test_a_plan_that_a_model_writes_and_revises_there(
     assert {name: remote[name] for name in alike_but_ids} == {name: local[name] for name in alike_but_ids}
     marked = [[line[:4] for line in text.splitlines() if line[:1] in "✓✗!"] for text in texts]
     assert marked[0] == marked[1]
-    assert marked[1][-5:] == ["✓ 1 ", "✗ 2 ", "✓ 2 ", "✓ 3 ", "✓ co"]
+    assert marked[1] == ["✓ pl", "✓ 1 ", "✗ 2 ", "✓ pl", "✓ 2 ", "✓ 3 ", "✓ co"]
     assert "scripted" in texts[1]
 
 
