@@ -39,10 +39,15 @@ class ServerClient:
         headers = {"Accept": "application/json", "User-Agent": "stackvm"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
-        with _told(self.address):
-            self._client = httpx.Client(
-                headers=headers, timeout=httpx.Timeout(_SILENT_SECONDS, connect=_CONNECT_SECONDS)
-            )
+        timeout = httpx.Timeout(_SILENT_SECONDS, connect=_CONNECT_SECONDS)
+        try:
+            with _told(self.address):
+                self._client = httpx.Client(headers=headers, timeout=timeout)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(
+                f"the environment's proxy can't be used: {one_line(str(error), _MAX_SAID)}",
+                hint="see HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; NO_PROXY names servers without one",
+            ) from None
 
     def __enter__(self) -> ServerClient:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from app.db.base import TaskRow
 from app.history.commits import ENGINE, Commit
@@ -15,7 +16,7 @@ from app.services.waiting import find_waiting
 from app.services.workplace import Workplace
 from app.vm.state import CANCELLED, COMPLETED, FAILED, PAUSED, WAITING
 
-ENDED = (COMPLETED, FAILED, CANCELLED)
+_ENDED: Final = (COMPLETED, FAILED, CANCELLED)
 
 
 def read_report(workplace: Workplace, task: TaskRow, branch: str | None) -> RunReport:
@@ -34,9 +35,9 @@ def read_report(workplace: Workplace, task: TaskRow, branch: str | None) -> RunR
         status = known.get(name, PAUSED)
         # What the history says of an end is true; who wrote it may have died before the row said so too. One that
         # failed may be under way again.
-        if report.status not in (COMPLETED, CANCELLED) and (report.status != FAILED or status not in ENDED):
+        if report.status not in (COMPLETED, CANCELLED) and (report.status != FAILED or status not in _ENDED):
             status = standing(workplace, task.id, name, status)
-            report = replace(report, status=PAUSED if status in ENDED else status)
+            report = replace(report, status=PAUSED if status in _ENDED else status)
             waiting = find_waiting(workplace, task, repository, name) if status in (PAUSED, WAITING) else None
             if waiting is not None:
                 report = replace(report, status=WAITING, waiting=waiting)

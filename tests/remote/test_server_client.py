@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from app.cli.exit_codes import code_of_error
-from app.errors import BaseMoved, Busy, Conflict, NotFound, PlanRejected, ServerFailed, StackVMError
+from app.errors import (
+    BaseMoved,
+    Busy,
+    ConfigurationError,
+    Conflict,
+    NotFound,
+    PlanRejected,
+    ServerFailed,
+    StackVMError,
+)
 from app.remote.client import ServerClient
 from app.remote.documents import report_of, understood
 from app.remote.problems import error_of
@@ -60,6 +69,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture
 def scripted() -> Iterator[Scripted]:
     server = Scripted()
@@ -71,6 +87,12 @@ def scripted() -> Iterator[Scripted]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_proxy_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "bogus://proxy")
+    with pytest.raises(ConfigurationError, match="proxy can't be used"):
+        ServerClient("http://127.0.0.1:1")
 
 
 def test_what_is_sent_again_is_the_same_request(scripted: Scripted) -> None:
