@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app.api import auditing, guard, limits, problems, repeats
+from app.api import auditing, bodies, document, guard, limits, problems, repeats
 from app.api.commits import commits
 from app.api.health import health
 from app.api.keys import keys
@@ -38,10 +38,12 @@ def make_application(server: Server) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a branch may be asked for that can't be there: that is no redirect
     attach(app, server)
-    problems.register(app)
     app.error_processor(problems.validation_problem)
+    problems.register(app)  # behind it: that takes all errors of HTTP for its own
+    document.register(app)
     guard.register(app)
     limits.register(app, server)
+    bodies.register(app)
     repeats.register(app)
     auditing.register(app)
     for resource in (

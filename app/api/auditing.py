@@ -18,7 +18,7 @@ from app.errors import StorageError
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
 
-audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="keys and audit")
+audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="audit")
 logger = logging.getLogger(__name__)
 
 
