@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import shutil
 import sys
+import tempfile
 from typing import Any
 
-from app.server import refuse_open_bind
+# The workers count requests in files of one folder, so that /metrics knows the sum whichever answers.
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_made: list[tuple[int, str]] = []
+if _FOLDER not in os.environ:
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="stackvm-metrics-")
+    _made.append((os.getpid(), os.environ[_FOLDER]))
+
+# Behind it: what counts looks for the folder when it is loaded.
+from prometheus_client import multiprocess  # noqa: E402
+
+from app.server import refuse_open_bind  # noqa: E402
 
 worker_class = "gthread"
 workers = 2
@@ -29,6 +43,23 @@ def when_ready(server: Any) -> None:
     """Say where it is."""
     for listener in server.LISTENERS:
         print(f"StackVM answers at {listener}", file=sys.stderr)
+
+
+# Every open event stream is a file to the process; the soft limit is often 1,024.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, min(_hard, 8192)) if _hard >= 0 else 8192, _hard))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a dead worker had open is open no more; what it counted still counts."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """The counts of this server go with it."""
+    for pid, folder in _made:
+        if pid == os.getpid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from app.config import Settings, load_settings
 from app.db.base import Presence
+from app.db.feed import SqlFeed
 from app.db.jobs import SqlJobs
 from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
@@ -36,6 +37,7 @@ from app.llm.prices import load_prices
 from app.queue.base import RunQueue
 from app.queue.embedded import EmbeddedQueue
 from app.services.doctor import Check, check, check_folder
+from app.services.feeds import Feeds
 from app.services.masked_asker import masked
 from app.services.model_checks import check_models
 from app.services.thinking import Askers
@@ -45,6 +47,7 @@ from app.tools.loader import load_registry
 from app.tools.masks import Masks
 from app.tools.registry import Registry
 from app.tools.secrets import SHORTEST, Secrets, checked_secrets
+from app.worker.live import LiveWatcher
 from app.worker.threads import WorkerThreads
 
 _LEAST_KEY: Final = 16
@@ -148,6 +151,7 @@ class ServerParts:
     audit: AuditLog
     queue: RunQueue
     workers: WorkerThreads
+    feeds: Feeds
     close: Callable[[], None]
 
 
@@ -165,16 +169,19 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         raise
     jobs = SqlJobs(database)
     queue = EmbeddedQueue(jobs, most=settings.max_backlog)
-    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads)
+    feed = SqlFeed(database)
+    live = LiveWatcher(feed, place.secrets.masks.text)
+    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads, watcher=live)
 
     def close() -> None:
         workers.stop(settings.shutdown_seconds)
+        live.stop()
         presence.close()
         database.close()
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     requests, audit = SqlRequests(database), SqlAudit(database)
-    return ServerParts(settings, place, jobs, requests, audit, queue, workers, close)
+    return ServerParts(settings, place, jobs, requests, audit, queue, workers, Feeds(place, feed), close)
 
 
 def _load_tools(settings: Settings) -> Registry:

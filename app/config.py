@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         default=20.0, ge=0, description="how long a server waits for its runs to pause"
     )
     max_backlog: int = Field(default=10_000, ge=1, description="runs that may wait or be under way")
+    push_max_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1_024, description="how large a push by git may be, packed and unpacked"
+    )
+    push_max_objects: int = Field(default=1_000, ge=3, description="how many objects a push by git may have")
     secrets: Annotated[Mapping[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="values of the variables STACKVM_SECRET_NAME, by NAME"
     )

@@ -39,6 +39,7 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "import.written": "an imported history's objects are durable, no ref points to them",
         "import.stored": "an imported history is durable, marked as not complete, its task's row is not there yet",
         "import.created": "an imported task is there, its history is still marked",
+        "push.committed": "a pushed branch is durable with its push commit, the task's row does not know it",
         "stop.committed": "a cancellation is durable, the task's row does not say so yet",
     }
 )

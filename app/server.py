@@ -9,6 +9,8 @@ from flask import Flask
 
 from app.api.application import make_application
 from app.api.guard import is_loopback
+from app.api.hub import Hub
+from app.api.metrics import note_streams
 from app.api.state import Server
 from app.bootstrap import open_server, workplace
 from app.config import load_settings
@@ -41,9 +43,17 @@ def _is_local(address: str) -> bool:
 def make_server() -> Flask:
     """Everything opened and running. Raises ``ConfigurationError``."""
     parts = open_server()
-    server = Server(parts.settings, parts.workplace, parts.jobs, parts.requests, parts.audit, parts.queue)
+    hub = Hub(parts.feeds, on_count=note_streams)
+    server = Server(
+        parts.settings, parts.workplace, parts.jobs, parts.requests, parts.audit, parts.queue, hub
+    )
     app = make_application(server)
     parts.workers.start()
-    app.extensions["stackvm.close"] = parts.close
-    atexit.register(parts.close)
+
+    def close() -> None:
+        hub.stop()
+        parts.close()
+
+    app.extensions["stackvm.close"] = close
+    atexit.register(close)
     return app

@@ -58,7 +58,6 @@ class Served:
         """Start it, and wait until it is ready."""
         command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", f"127.0.0.1:{self.port}"]
         command += ["--config", str(ROOT / "gunicorn.conf.py"), "--workers", str(self._workers)]
-        command += ["--no-control-socket"]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environment, stdout=log, stderr=log

@@ -5,10 +5,15 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from app.api import auditing, bodies, document, guard, limits, problems, repeats
+from app.api.chat import chat
 from app.api.commits import commits
+from app.api.events import events
+from app.api.git import git
 from app.api.health import health
 from app.api.keys import keys
 from app.api.lookback import lookback
+from app.api.metrics import metrics
+from app.api.metrics import register as count_requests
 from app.api.namespaces import namespaces
 from app.api.plans import plans
 from app.api.proposals import proposals
@@ -41,6 +46,7 @@ def make_application(server: Server) -> APIFlask:
     app.error_processor(problems.validation_problem)
     problems.register(app)  # behind it: that takes all errors of HTTP for its own
     document.register(app)
+    count_requests(app)
     guard.register(app)
     limits.register(app, server)
     bodies.register(app)
@@ -49,6 +55,8 @@ def make_application(server: Server) -> APIFlask:
     for resource in (
         tasks,
         steering,
+        events,
+        chat,
         commits,
         lookback,
         proposals,
@@ -57,6 +65,8 @@ def make_application(server: Server) -> APIFlask:
         keys,
         auditing.audit,
         health,
+        metrics,
     ):
         app.register_blueprint(resource)
+    app.register_blueprint(git)
     return app

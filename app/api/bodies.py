@@ -34,4 +34,6 @@ def register(app: Flask) -> None:
                 "Content-Type: application/json",
             )
         if body.strip() == b"null":
-            raise Problem(422, "invalid-input", "the body is null", "send an object; {} where nothing is to be said")
+            raise Problem(
+                422, "invalid-input", "the body is null", "send an object; {} where nothing is to be said"
+            )

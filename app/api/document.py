@@ -10,7 +10,11 @@ from app.api.descriptions import problems
 
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key (`stackvm key create`)"},
-    "basic": {"type": "http", "scheme": "basic", "description": "an API key as the password, as git sends it"},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "an API key as the password, as git sends it",
+    },
 }
 OPEN_PATHS: Final = ("/healthz", "/readyz")
 """What asks for no key."""

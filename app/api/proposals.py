@@ -47,7 +47,7 @@ _WRITING: Final = {
 class Setting(BaseModel):
     """One place of a step, and what is to stand there."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     path: str = Field(min_length=1, max_length=10_000, description="such as parameters.tool_params.path")
     value: Json
@@ -56,7 +56,7 @@ class Setting(BaseModel):
 class Propose(BaseModel):
     """A new plan, from exactly one of `plan`, `set` (with `step`), `suggestion`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     branch: str | None = Field(
         None, max_length=300, description="what is revised; default: the current branch"
@@ -194,7 +194,7 @@ def discard(task_id: str, number: int) -> Any:
 class Comment(BaseModel):
     """What is said about a proposal, or about one step of its plan."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     body: str = Field(min_length=1, max_length=MAX_COMMENT)
     seq_no: int | None = Field(None, ge=0, le=_LARGEST, description="the step it is about")

@@ -7,8 +7,10 @@ from typing import Final
 
 from flask import current_app, g
 
+from app.api.hub import Hub
 from app.config import Settings
 from app.db.serving import AuditLog, JobTable, RequestTable
+from app.errors import ConfigurationError
 from app.queue.base import RunQueue
 from app.services.access import Actor
 from app.services.workplace import Workplace
@@ -26,6 +28,7 @@ class Server:
     requests: RequestTable
     audit: AuditLog
     queue: RunQueue
+    hub: Hub | None = None
 
 
 def attach(app: object, server: Server) -> None:
@@ -36,6 +39,14 @@ def attach(app: object, server: Server) -> None:
 def server() -> Server:
     """The parts of the application that answers."""
     found: Server = current_app.extensions[_NAME]
+    return found
+
+
+def hub() -> Hub:
+    """What streams events. Raises ``ConfigurationError`` where the application was made without."""
+    found = server().hub
+    if found is None:
+        raise ConfigurationError("this process streams no events", hint="ask a server")
     return found
 
 

@@ -6,7 +6,7 @@ objects and moves are on stable storage, and nobody sees a moved ref without the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from hashlib import sha1
 from typing import NamedTuple, Protocol
@@ -89,11 +89,18 @@ class Store(Protocol):
     def read(self, oid: bytes) -> RawObject:
         """The object, its hash verified. Raises ``DamagedHistory`` where it is missing or wrong."""
 
+    def read_many(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
+        """The objects, each verified as by :meth:`read`, in whatever order is quick; each id once.
+
+        Many at a time are looked up together, and between two that are given out nothing is held open. Raises
+        ``DamagedHistory`` where one is missing or wrong; those before it may have been given out by then.
+        """
+
     def has(self, oid: bytes) -> bool:
         """Whether the object is there."""
 
-    def object_ids(self) -> Iterator[bytes]:
-        """The ids of all objects, in any order."""
+    def object_ids(self, kind: Kind | None = None) -> Iterator[bytes]:
+        """The ids of all objects, or of those of one kind, in any order."""
 
     def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
         """Ids of commits whose hex form begins with ``prefix`` (hex digits, at least 4)."""

@@ -19,6 +19,11 @@ _SUBJECT_CHARS: Final = 120
 # controls, spaces, line and paragraph separators, and what changes the direction of writing.
 _BLANK: Final = re.compile("[\\x00-\\x20\\x7f-\\xa0\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+")
 
+KINDS: Final = frozenset(
+    {"goal", "plan", "step", "failure", "revision", "decision", "approval", "edit", "push", "stop"}
+)
+"""Kinds of commits of the engine. What a client of git made, and pushed, has none."""
+
 TRANSPARENT_KINDS: Final = frozenset({"failure", "decision", "approval", "stop"})
 """Kinds after which a call is still the same call: its idempotency key does not change."""
 
@@ -34,6 +39,14 @@ class Commit:
     time: int
     message: str
     trailers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def before(self) -> bytes | None:
+        """The commit whose state this one goes on from, its last parent; ``None`` for the first.
+
+        Only a ``push`` has two: what was pushed, and then the fork point, on which its state stands.
+        """
+        return self.parents[-1] if self.parents else None
 
     @property
     def id(self) -> str:

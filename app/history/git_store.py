@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -101,17 +101,20 @@ class GitStore:
             raise DamagedHistory(oid.hex(), "has other bytes than its id says")
         return RawObject(oid, kind, data)
 
+    def read_many(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
+        return map(self.read, dict.fromkeys(oids))  # packs are open: nothing is won by asking for many
+
     def has(self, oid: bytes) -> bool:
         with disk_errors(f"read from {self.folder}"):
             if self._packs.find(oid) is not None or self._loose.has(oid):
                 return True
             return self._packs.find_anew(oid) is not None
 
-    def object_ids(self) -> Iterator[bytes]:
-        yield from self._with_prefix("")
+    def object_ids(self, kind: Kind | None = None) -> Iterator[bytes]:
+        yield from (oid for oid in self._with_prefix("") if kind is None or self._kind(oid) == kind)
 
     def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
-        found = sorted(oid for oid in self._with_prefix(prefix.lower()) if self._is_commit(oid))
+        found = sorted(oid for oid in self._with_prefix(prefix.lower()) if self._kind(oid) == Kind.COMMIT)
         return found[:limit]
 
     def refs(self) -> dict[str, bytes]:
@@ -177,13 +180,12 @@ class GitStore:
             found = [pack.index.with_prefix(prefix) for pack in self._packs.packs]
             yield from set(chain(*found, self._loose.with_prefix(prefix)))
 
-    def _is_commit(self, oid: bytes) -> bool:
+    def _kind(self, oid: bytes) -> int:
         found = self._packs.find(oid)
         try:
-            kind = self._look_up(oid)[0] if found is None else found[0].kind(found[1])
+            return self._look_up(oid)[0] if found is None else found[0].kind(found[1])
         except DamagedPack as error:
             raise DamagedHistory(oid.hex(), str(error)) from error
-        return kind == Kind.COMMIT
 
     def _merge_if_many(self) -> None:
         if len(self._packs.packs) > self._merge_above:

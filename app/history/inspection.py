@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from app.errors import DamagedHistory, StorageError
 from app.history.base import Damage, Kind, RawObject, Store
-from app.history.commits import Commit, parse_commit
-from app.history.layout import ROLES, Part, check_commit, top_parts
+from app.history.commits import KINDS, Commit, parse_commit
+from app.history.layout import ROLES, Part, check_commit, pushed_parts, top_parts
 from app.history.refnames import HEADS
 
 _TAG: Final = 4
@@ -78,7 +78,7 @@ class Inspection:
         try:
             if due.role == "target":
                 return self._of_target(due, item)
-            if due.role == "commit":
+            if due.role in ("commit", "pushed"):
                 return self._of_commit(due, item, found)
             kind = Kind.TREE if due.role.endswith("tree") else Kind.BLOB
             if item.kind != kind:
@@ -119,25 +119,36 @@ class Inspection:
             found.append(Damage(f"object {due.oid.hex()}", f"is not a commit, as {due.named_by} says"))
             return []
         commit = parse_commit(due.oid, item.data)
-        self._times[commit.oid] = commit.time
-        self._parents += [(commit.oid, parent) for parent in commit.parents]
-        above = [_Due("commit", parent, what) for parent in commit.parents]
+        if due.role == "pushed" and commit.kind in KINDS:
+            return [_Due("commit", due.oid, due.named_by)]
+        is_own = due.role == "commit"
+        if is_own:
+            self._times[commit.oid] = commit.time
+            if commit.before is not None:
+                self._parents.append((commit.oid, commit.before))
+        # What a client pushed has times and a form of its own.
+        above = [
+            _Due("commit" if is_own and parent == commit.before else "pushed", parent, what)
+            for parent in commit.parents
+        ]
         tree = self._read(_Due("top tree", commit.tree, what), found)
         if tree is None:
             return above
         if tree.kind != Kind.TREE:
             found.append(Damage(f"object {commit.tree.hex()}", f"is not a tree, as {what} says"))
             return above
-        return above + self._of_top(commit, tree, found)
+        return above + self._of_top(commit, tree, found, is_own=is_own)
 
-    def _of_top(self, commit: Commit, tree: RawObject, found: list[Damage]) -> list[_Due]:
+    def _of_top(self, commit: Commit, tree: RawObject, found: list[Damage], *, is_own: bool) -> list[_Due]:
         what = f"commit {commit.id}"
         try:
-            parts = top_parts(tree.data)
+            parts = top_parts(tree.data) if is_own else pushed_parts(tree.data)
         except ValueError as error:
             found.append(Damage(what, f"has a tree that can't be read: {error}"))
             return []
         due = [_Due(part.role, part.oid, f"{what[:15]}… {part.name}") for part in parts]
+        if not is_own:
+            return due
         blobs: dict[str, bytes] = {}
         for part in parts:
             if part.name in ("record.json", "state.json") and part.oid not in self._unreadable:

@@ -63,9 +63,14 @@ class Journal:
         """From now on only compute ids: for replay, which looks the objects up instead of writing them."""
         self._flushes = False
 
-    def append(self, tree: bytes, time: int, message: str, author: str | None = None) -> bytes:
-        """Commit ``tree`` on the head; gives the id. Flushes where the group is old or large enough."""
-        parents = () if self.head is None else (self.head,)
+    def append(
+        self, tree: bytes, time: int, message: str, author: str | None = None, *, pushed: bytes | None = None
+    ) -> bytes:
+        """Commit ``tree`` on the head; gives the id. Flushes where the group is old or large enough.
+
+        ``pushed`` is the client's commit that a push took, its first parent.
+        """
+        parents = tuple(oid for oid in (pushed, self.head) if oid is not None)
         self.head = self.sink.add(Kind.COMMIT, commit_bytes(tree, parents, time, message, author))
         if not self._flushes:
             return self.head

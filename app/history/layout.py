@@ -11,15 +11,12 @@ from typing import Any, Final, NamedTuple
 from app.errors import StackVMError
 from app.history.canonical import RECORD_DEPTH, canonical, parse_canonical
 from app.history.codec import FORMAT, MEMBER_FIELDS, WHOLE_FIELDS
-from app.history.commits import Commit
+from app.history.commits import KINDS, Commit
 from app.history.names import unescape_name
 from app.history.trees import Entry, parse_tree, sort_key
 from app.history.values import FAN_OUT_NAMES
 from app.plan.parse import plan_from_json
 
-KINDS: Final = (
-    *("goal", "plan", "step", "failure", "revision", "decision", "approval", "edit", "push", "stop"),
-)
 _STATUSES: Final = ("running", "completed", "failed", "cancelled")
 _LIMITS: Final = ("steps", "seconds", "value_bytes", "revisions")
 
@@ -52,6 +49,11 @@ def top_parts(data: bytes) -> list[Part]:
     return [_part(entry, _TOP.get(entry.name)) for entry in _entries(data)]
 
 
+def pushed_parts(data: bytes) -> list[Part]:
+    """The same of a commit that a client made: its plan need not be canonical."""
+    return [part._replace(role="pushed plan") if part.role == "plan" else part for part in top_parts(data)]
+
+
 def check_commit(
     commit: Commit, names: Collection[str], blobs: Mapping[str, bytes], task_id: str
 ) -> Iterator[str]:
@@ -64,7 +66,7 @@ def check_commit(
         yield f"is of kind {commit.kind!r}, which there is not"
     if trailers.get("Task") != task_id:
         yield f"is of task {trailers.get('Task')!r}"
-    if (commit.kind == "goal") != (not commit.parents) or len(commit.parents) > 1:
+    if len(commit.parents) != {"goal": 0, "push": 2}.get(commit.kind, 1):
         yield f"of kind {commit.kind} has {len(commit.parents)} parents"
     record = _object_or_none(blobs.get("record.json"))
     if record is None:
@@ -192,6 +194,14 @@ def _plan(data: bytes) -> list[Part]:
     return []
 
 
+def _pushed_plan(data: bytes) -> list[Part]:
+    try:
+        plan_from_json(parse_canonical(data))
+    except (ValueError, RecursionError, StackVMError) as error:
+        raise ValueError(f"is no plan: {error}") from None
+    return []
+
+
 def _state(data: bytes) -> list[Part]:
     state = _object(data)
     if state.get("status") not in _STATUSES:
@@ -250,6 +260,7 @@ ROLES: Final[Mapping[str, Callable[[bytes], list[Part]]]] = {
     "format": _format,
     "goal": _goal,
     "plan": _plan,
+    "pushed plan": _pushed_plan,
     "state": _state,
     "record": _record,
     "items": _items,

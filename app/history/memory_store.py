@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from threading import Lock
 
 from app.errors import Conflict, DamagedHistory, NotFound
@@ -51,11 +51,14 @@ class MemoryStore:
             raise DamagedHistory(oid.hex(), "has other bytes than its id says")
         return found
 
+    def read_many(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
+        return map(self.read, dict.fromkeys(oids))
+
     def has(self, oid: bytes) -> bool:
         return oid in self._repository.objects
 
-    def object_ids(self) -> Iterator[bytes]:
-        return iter(self._snapshot())
+    def object_ids(self, kind: Kind | None = None) -> Iterator[bytes]:
+        return (oid for oid, item in self._snapshot().items() if kind is None or item.kind == kind)
 
     def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
         found = (

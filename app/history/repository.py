@@ -10,7 +10,7 @@ from typing import Final
 
 from app.errors import Ambiguous, Conflict, DamagedHistory, InputError, NotFound
 from app.history.base import Kind, RefMove, Store
-from app.history.commits import TRANSPARENT_KINDS, Commit, parse_commit
+from app.history.commits import KINDS, TRANSPARENT_KINDS, Commit, parse_commit
 from app.history.refnames import check_branch_name
 from app.history.snapshots import SnapshotReader
 
@@ -76,23 +76,26 @@ class Repository:
         return self.commit(found[0])
 
     def ancestor(self, commit: Commit, generations: int, revision: str = "") -> Commit:
-        """The commit ``generations`` before this one."""
+        """The commit ``generations`` before this one, as :meth:`log` counts."""
         for walked in range(generations):
-            if not commit.parents:
+            if commit.before is None:
                 raise InputError(
                     f"revision {revision!r} goes back beyond the first commit",
                     hint=f"there are {walked} commits before its start",
                 )
-            commit = self.commit(commit.parents[0])
+            commit = self.commit(commit.before)
         return commit
 
     def log(self, start: bytes) -> Iterator[Commit]:
-        """The commit and its ancestors, newest first."""
+        """The commit and those it goes on from, newest first: the line of a run.
+
+        What a client pushed lies beside it: from a ``push`` it goes to the fork point.
+        """
         oid: bytes | None = start
         while oid is not None:
             commit = self.commit(oid)
             yield commit
-            oid = commit.parents[0] if commit.parents else None
+            oid = commit.before
 
     def common_ancestor(self, one: bytes, other: bytes) -> Commit | None:
         """The newest commit that both lines have, themselves included; ``None`` where they have none.
@@ -111,13 +114,14 @@ class Repository:
 
     def anchor(self, commit: Commit) -> Commit:
         """The commit, or its newest ancestor that is no mere failure, decision, approval or stop."""
-        while commit.kind in TRANSPARENT_KINDS and commit.parents:
-            commit = self.commit(commit.parents[0])
+        while commit.kind in TRANSPARENT_KINDS and commit.before is not None:
+            commit = self.commit(commit.before)
         return commit
 
     def fork(self, at: bytes, branch: str) -> None:
         """A new branch at a commit: one new ref, whatever the history's length. Raises ``Conflict``."""
         check_branch_name(branch)
+        require_own(self.commit(at))
         if self.store.ref(HEADS + branch) is not None:
             raise Conflict(f"there is a branch {branch!r} already")
         self.store.write([], [RefMove(HEADS + branch, None, at)])
@@ -125,3 +129,12 @@ class Repository:
     def delete_branch(self, branch: str) -> None:
         """Remove the ref; its commits stay until they are collected."""
         self.store.write([], [RefMove(HEADS + branch, self.head(branch), None)])
+
+
+def require_own(commit: Commit) -> None:
+    """Raise ``Conflict`` for a commit that a client made: its plan has not run, its state is another commit's."""
+    if commit.kind not in KINDS:
+        raise Conflict(
+            f"commit {commit.id[:12]} was pushed and has no state of its own",
+            hint="take the push commit above it, or another of `log`",
+        )

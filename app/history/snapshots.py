@@ -67,7 +67,12 @@ class SnapshotReader:
         return value
 
     def _read_plan(self, entries: dict[str, Entry]) -> dict[str, Any] | None:
-        return self._read(entries, "plan.json", dict) if "plan.json" in entries else None
+        if "plan.json" not in entries:
+            return None
+        value = self.value(entries["plan.json"])
+        if isinstance(value, list):  # the short form: as a client may have pushed it, and no run has it
+            return {"steps": value}
+        return self._read(entries, "plan.json", dict)
 
     def value(self, entry: Entry) -> Any:
         """The value behind an entry of :meth:`variable_entries`."""

@@ -12,6 +12,9 @@ from app.db.upsert import insert_ignoring
 
 _REPOSITORY: Final = "repository"
 
+LOOKED_UP: Final = 256
+"""How many objects are looked up in the index by one statement."""
+
 
 class StoreStatements:
     """One attribute a statement; the comment says which values it takes."""
@@ -55,6 +58,13 @@ class StoreStatements:
         place = select(objects.c.segment, objects.c.position, objects.c.length, objects.c.kind)
         self.find_object = prepare(
             place.where(_own(objects), objects.c.oid == bindparam("oid")), repository, "oid"
+        )
+        # (repository, oid, oid, …): LOOKED_UP ids
+        many = [f"oid{number}" for number in range(LOOKED_UP)]
+        places = select(objects.c.oid, *place.selected_columns)
+        self.find_objects = prepare(
+            places.where(_own(objects), objects.c.oid.in_([bindparam(name) for name in many])),
+            *(repository, *many),
         )
         # (repository, first, last), (repository, first, last, kind)
         between = (

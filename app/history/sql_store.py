@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from threading import Lock
@@ -16,9 +16,10 @@ from app.db.removal import remove_history
 from app.db.session import Database
 from app.db.upsert import insert_ignoring
 from app.errors import BranchMoved, Conflict, DamagedHistory, InvalidValue, NotFound
-from app.history.base import Collected, Damage, Kind, RawObject, RefMove, object_id
+from app.history.base import Collected, Damage, Kind, RawObject, RefMove
 from app.history.reachable import require_reachable
 from app.history.segments import SegmentCache, open_segment
+from app.history.sql_bulk import BulkReader, verified
 from app.history.sql_collect import INDEX_ROW_BYTES, collect
 from app.history.sql_damage import find_damage
 from app.history.sql_journal import SqlJournal, add_segments
@@ -127,9 +128,11 @@ class SqlStore:
             found = self._journal.get(oid) or self._read_indexed(oid)
         if found is None:
             raise DamagedHistory(oid.hex(), "is missing")
-        if not 1 <= found.kind <= 3 or object_id(found.kind, found.data) != oid:
-            raise DamagedHistory(oid.hex(), "has other bytes than its id says")
-        return found
+        return verified(found)
+
+    def read_many(self, oids: Iterable[bytes]) -> Iterator[RawObject]:
+        here = (self._database, self._sql, self._repository, self._journal)
+        return BulkReader(*here, self._segment, self.read).read(oids)
 
     def has(self, oid: bytes) -> bool:
         if oid in self._known or self._journal.get(oid) or self._find(oid):
@@ -137,15 +140,18 @@ class SqlStore:
         self._journal.refresh()
         return self._journal.get(oid) is not None or self._find(oid) is not None
 
-    def object_ids(self) -> Iterator[bytes]:
-        in_journal = {item.oid for item in self._journal.all()}
+    def object_ids(self, kind: Kind | None = None) -> Iterator[bytes]:
+        in_journal = {item.oid for item in self._journal.all() if kind is None or item.kind == kind}
         yield from in_journal
         for nibble in range(16):  # a part at a time: no long transaction, no list of them all
             first, last = (
                 bytes([nibble << 4]).ljust(20, b"\x00"),
                 bytes([nibble << 4 | 15]).ljust(20, b"\xff"),
             )
-            found = self._rows(self._sql.ids_between, first, last)
+            if kind is None:
+                found = self._rows(self._sql.ids_between, first, last)
+            else:
+                found = self._rows(self._sql.ids_of_kind_between, first, last, int(kind))
             yield from (row[0] for row in found if row[0] not in in_journal)
 
     def find_commits(self, prefix: str, limit: int = 5) -> list[bytes]:
@@ -217,15 +223,18 @@ class SqlStore:
         place = self._find(oid)
         while place is not None:
             segment, position, length, kind = place
-            raw = self._cache.get(segment)
-            if raw is None:
-                raw = self._load_segment(segment, oid)
+            raw = self._segment(segment, oid)
             if raw is not None:
                 return RawObject(oid, kind, raw[position : position + length])
             before, place = place, self._find(oid)
             if place == before:
                 raise DamagedHistory(oid.hex(), f"is missing: there is no segment {segment}")
         return None
+
+    def _segment(self, number: int, oid: bytes) -> bytes | None:
+        """What a segment holds, wanted for an object in it; ``None`` where there is none."""
+        raw = self._cache.get(number)
+        return self._load_segment(number, oid) if raw is None else raw
 
     def _load_segment(self, number: int, oid: bytes) -> bytes | None:
         """The bytes of a segment; ``None`` where there is none. Raises ``DamagedHistory``."""

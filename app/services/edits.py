@@ -9,6 +9,7 @@ from typing import Any
 from app.db.base import TaskRow
 from app.errors import Conflict, InputError
 from app.history.canonical import canonical
+from app.history.repository import require_own
 from app.plan.model import Json
 from app.plan.paths import NAME
 from app.services.branches import new_branch_name, source_of, status_of
@@ -54,6 +55,7 @@ def set_variables(
     with open_repository(workplace, task) as repository:
         revision = at if at is not None else task.current_branch
         commit = repository.resolve(revision)
+        require_own(commit)
         control = repository.reader.control(commit.tree)
         if repository.reader.plan(commit.tree) is None:
             raise Conflict(f"{revision!r} is before there was a plan", hint="`log` lists the commits")

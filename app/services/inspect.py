@@ -187,7 +187,7 @@ class LogEntry:
         commit = self.commit
         entry: dict[str, Any] = {
             "commit": commit.id,
-            "parent": commit.parents[0].hex() if commit.parents else None,
+            "parent": commit.before.hex() if commit.before is not None else None,
             "kind": commit.kind,
             "seq_no": commit.seq_no,
             "tool": commit.trailers.get("Tool"),

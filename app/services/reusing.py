@@ -55,7 +55,8 @@ def _recorded(repository: Repository, own: Sequence[Commit]) -> list[Fork]:
             source = Source(revised["branch"], bytes.fromhex(revised["commit"]))
             if not repository.store.has(source.head):  # a history that came without it
                 return []
-            return [Fork(source, commit.parents[0], record)]
+            assert commit.before is not None
+            return [Fork(source, commit.before, record)]
     return []
 
 

@@ -10,8 +10,11 @@ from app.errors import DamagedHistory, StackVMError
 from app.history.codec import Snapshot
 from app.history.commits import ENGINE, Commit
 from app.history.journal import Journal
+from app.history.pushed import verify_pushed
 from app.history.repository import Repository
-from app.plan.parse import plan_from_json
+from app.plan.model import Plan
+from app.plan.parse import parse_plan, plan_from_json
+from app.vm.forks import PLAN_KINDS
 from app.vm.interpreter import Interpreter
 from app.vm.records import plain_record, recorded_outcome, same_request
 from app.vm.scribe import Scribe
@@ -79,11 +82,12 @@ class Replay:
         author = None if commit.author == ENGINE else commit.author
         if scribe is None:
             return self._first(commit, kind, record, author)
-        if kind in ("plan", "revision"):
+        if kind in PLAN_KINDS:
             plan = plan_from_json(self._repository.reader.plan(commit.tree))
             self._interpreter = Interpreter(plan)
-            adopt = scribe.adopt_plan if kind == "plan" else scribe.revise
-            adopt(plan, record, author=author)
+            if kind == "push":
+                self._check_pushed(commit, plan)
+            scribe.bring_plan(kind, plan, record, author=author)
         elif kind == "decision":
             scribe.decide(record, author=author)
         elif kind == "edit":
@@ -95,6 +99,11 @@ class Replay:
         else:
             raise _Diverged(f"a commit of kind {kind!r} can't be replayed by this version")
         return scribe
+
+    def _check_pushed(self, commit: Commit, plan: Plan) -> None:
+        """The client's commits are no part of the line; what was run has to be what they hold."""
+        if parse_plan(verify_pushed(self._repository, commit)).to_json() != plan.to_json():
+            raise _Diverged("the plan is not the one that was pushed")
 
     def _first(self, commit: Commit, kind: str, record: dict[str, Any], author: str | None) -> Scribe:
         if kind != "goal":

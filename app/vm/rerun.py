@@ -25,6 +25,7 @@ from app.vm.calls import CallError, Outcome
 from app.vm.decisions import Place
 from app.vm.effects import CallNeeded, Effect, FanNeeded, JudgementNeeded
 from app.vm.effects import Outcome as Judged
+from app.vm.forks import PLAN_KINDS
 from app.vm.interpreter import Interpreter
 from app.vm.keys import KEYED, CallKey, call_key, input_digests, judgement_key, recorded_calls
 from app.vm.origins import Mind, minds_of
@@ -128,11 +129,10 @@ class Rerun:
         """A commit that is no step, as it was."""
         record = self._repository.reader.record(commit.tree)
         kind = record.pop("kind")
-        if kind in ("plan", "revision"):
+        if kind in PLAN_KINDS:
             plan = plan_from_json(self._repository.reader.plan(commit.tree))
             self._interpreter = Interpreter(plan)
-            adopt = self._scribe.adopt_plan if kind == "plan" else self._scribe.revise
-            adopt(plan, record, author=_author(commit))
+            self._scribe.bring_plan(kind, plan, record, author=_author(commit))
         elif kind == "edit":
             self._scribe.edit(record.pop("variables"), record, author=_author(commit))
         elif kind == "decision":

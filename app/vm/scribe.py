@@ -81,6 +81,13 @@ class Scribe:
         What the branch revised from has used beyond this point stays used, where ``record`` says so
         (``usage``, ``worked_ms``).
         """
+        return self._go_on("revision", plan, record, author)
+
+    def push(self, plan: Plan, record: Record, *, author: str | None) -> bytes:
+        """As :meth:`revise`, of a plan that a client of git committed: ``record`` names its commit (``pushed``)."""
+        return self._go_on("push", plan, record, author)
+
+    def _go_on(self, kind: str, plan: Plan, record: Record, author: str | None) -> bytes:
         state = self.state
         self.plan = plan.to_json()
         self._writer.set_plan(self.plan)
@@ -88,7 +95,13 @@ class Scribe:
         state.status, state.error = COMPLETED if state.pc is None else RUNNING, None
         state.usage = record.get("usage", state.usage)
         state.worked_ms = record.get("worked_ms", state.worked_ms)
-        return self._commit("revision", f"revision: {_count_steps(plan)}", record, author=author)
+        return self._commit(kind, f"{kind}: {_count_steps(plan)}", record, author=author)
+
+    def bring_plan(self, kind: str, plan: Plan, record: Record, *, author: str | None) -> bytes:
+        """The commit of a kind that brings a plan, as it was recorded."""
+        if kind == "plan":
+            return self.adopt_plan(plan, record, author=author)
+        return self._go_on(kind, plan, record, author)
 
     def edit(self, variables: Mapping[str, Json], record: Record, *, author: str | None) -> bytes:
         """A person sets variables; the run goes on from here. Raises ``InvalidValue``; nothing is changed then."""
@@ -171,7 +184,9 @@ class Scribe:
         if record.get("model_calls"):
             self.state.usage = add_usage(self.state.usage, record["model_calls"])
         tree = self._writer.tree(self.state.control())
-        oid = self.journal.append(tree, self.time, self._message(kind, subject, record), author)
+        pushed = bytes.fromhex(record["pushed"]) if kind == "push" else None
+        message = self._message(kind, subject, record)
+        oid = self.journal.append(tree, self.time, message, author, pushed=pushed)
         if kind not in TRANSPARENT_KINDS:
             self.anchor = oid
         return oid

@@ -35,8 +35,8 @@ class Watcher(Protocol):
     def open(self, task_id: str, branch: str) -> Listener:
         """The listener of a run that begins."""
 
-    def close(self, task_id: str) -> None:
-        """It is over, here."""
+    def close(self, task_id: str, branch: str) -> None:
+        """It is over, here; ``branch`` is where it began."""
 
 
 class WorkerThreads:
@@ -117,7 +117,7 @@ class WorkerThreads:
             with self._lock:
                 del self._running[claim.number]
             if self._watcher is not None:
-                self._watcher.close(claim.job.task_id)
+                self._watcher.close(claim.job.task_id, claim.job.branch)
 
     def _run_claimed(self, claim: Claim, interrupts: Interrupts) -> None:
         owner = self._workplace.presence.owner

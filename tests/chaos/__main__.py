@@ -171,10 +171,13 @@ def _do(part: Part, options: argparse.Namespace, figures: Figures) -> None:
     else:
         results = spread(part.work, part.units, options.jobs)
     for result in results:
+        known = len(figures.violations)
         if isinstance(result, Story):
             figures.add(part.name, result)
         else:
             figures.add_compared(part.name, result)
+        for _, unit, text in figures.violations[known:]:
+            print(f"VIOLATION {part.name} {unit}: {text}", file=sys.stderr, flush=True)
         if figures.violations and options.first:
             return
         if monotonic() - told > _SECONDS_BETWEEN_LINES:
@@ -204,8 +207,6 @@ def _report(figures: Figures, options: argparse.Namespace, seconds: float) -> in
         for label, figure in [*figures.lines(), ("seconds", f"{seconds:,.0f}")]:
             print(f"{label:<34} {figure}")
     sabotage = f" --sabotage {options.sabotage}" if options.sabotage else ""
-    for part, unit, text in figures.violations[:_SHOWN]:
-        print(f"VIOLATION {part} {unit}: {text}", file=sys.stderr)
     for part, unit in list(dict.fromkeys((part, unit) for part, unit, _ in figures.violations))[:_SHOWN]:
         sizes = f"--kills {options.kills} --stores {options.stores}"
         if options.points is not None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert
 
 from app.db.base import Attempt, BranchRow, FinishedEffect, TaskRow, TaskRows
+from app.db.jobs import SqlJobs
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
-from app.db.models import metadata
+from app.db.models import comments, live, metadata, proposals
+from app.db.serving import Job
 from app.db.session import Database
+from app.db.task_lists import SqlTaskLists
 from app.db.tasks import SqlTasks
 from app.errors import Ambiguous, Conflict, NotFound, StorageError
 from app.history.base import Kind, RawObject, RefMove, object_id
@@ -162,8 +166,9 @@ def test_deleting_a_task_leaves_no_row_of_it(tasks: SqlTasks, database: Database
 
 
 def fill(database: Database, task_id: str) -> None:
-    """At least one row of the task in each table but `namespaces`."""
+    """At least one row of the task in each table but those that have no task's."""
     SqlTasks(database).create(replace(TASK, id=task_id))
+    _serve(database, task_id)
     SqlLeases(database).acquire(task_id, "main", "me", 30)
     ledger = SqlLedger(database, task_id)
     ledger.begin(Attempt("a" * 64, "main", 1, 1, None, "tool", "b" * 64, 1, 1, "begun", None))
@@ -175,8 +180,35 @@ def fill(database: Database, task_id: str) -> None:
     store.write([RawObject(object_id(Kind.BLOB, b"small"), Kind.BLOB, b"small")])
     with database.read() as connection:
         for table in metadata.sorted_tables:
-            if table.name != "namespaces":
+            if table.name not in NO_TASKS:
                 assert connection.execute(table.select()).first() is not None, table.name
+
+
+NO_TASKS = ("namespaces", "api_keys", "requests", "audit")
+
+
+def _serve(database: Database, task_id: str) -> None:
+    """What a server knows of it."""
+    SqlTaskLists(database).set_tags(task_id, ["a", "b"])
+    SqlJobs(database).put(Job(task_id, "main"))
+    proposal = {
+        "task_id": task_id,
+        "branch": "main",
+        "base": "0" * 40,
+        "plan": "{}",
+        "origin": "{}",
+        "options": "{}",
+        "status": "open",
+        "created_by": "ann",
+        "created_ms": 1,
+        "updated_ms": 1,
+    }
+    with database.write() as connection:
+        number = connection.execute(insert(proposals).values(proposal)).inserted_primary_key
+        assert number is not None
+        comment = {"proposal": number[0], "author": "ann", "body": "why", "created_ms": 1}
+        connection.execute(insert(comments).values(comment))
+        connection.execute(insert(live).values(task_id=task_id, branch="main", updated_ms=1, data="{}"))
 
 
 def count(database: Database, table: str) -> int:

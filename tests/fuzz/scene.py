@@ -121,8 +121,9 @@ def fuzz(
     command += ["--request-timeout", "30", "--output-sanitize", "false"]
     for name, value in asker.headers.items():
         command += ["--header", f"{name}:{value}"]
-    if asker.key is None:
-        command += ["--exclude-checks", "ignored_auth"]
+    # A request that fits the schema may be refused for its meaning (a cursor of another list): that is a 422.
+    excluded = ["positive_data_acceptance", *(["ignored_auth"] if asker.key is None else [])]
+    command += ["--exclude-checks", ",".join(excluded)]
     for operation in asker.leaving_out:
         command += ["--exclude-operation-id", operation]
     done = subprocess.run(

@@ -88,14 +88,15 @@ def signature(name: str) -> str:
 def commit_object(
     tree: str, parent: str | None, author: str, time: int, line: str, record: Mapping[str, Any], task: str
 ) -> bytes:
-    """The bytes of a commit, git's header apart."""
+    """The bytes of a commit, git's header apart. ``parent`` is the one on the line of the run."""
     trailers = {"Kind": record["kind"]}
     if "seq_no" in record:
         trailers["Step"] = str(record["seq_no"])
     if record.get("tool"):
         trailers["Tool"] = record["tool"]
     trailers["Task"] = task
-    head = [f"tree {tree}"] + ([f"parent {parent}"] if parent else [])
+    parents = [oid for oid in (record.get("pushed"), parent) if oid]
+    head = [f"tree {tree}"] + [f"parent {oid}" for oid in parents]
     head += [f"author {signature(author)} {time} +0000", f"committer {signature('StackVM')} {time} +0000"]
     foot = [f"{name}: {one_line(value, 200)}" for name, value in trailers.items()]
     return "\n".join([*head, "", one_line(line, 120), "", *foot, ""]).encode()
@@ -118,7 +119,7 @@ def possible_lines(
     kind = record["kind"]
     if kind == "goal":
         return [f"goal: {goal['goal']}"]
-    if kind in ("plan", "revision"):
+    if kind in ("plan", "revision", "push"):
         count = len(plan["steps"])
         return [f"{kind}: {count} step{'s' * (count != 1)}"]
     if kind == "edit":

@@ -62,6 +62,50 @@ class StoreContract:
             store.read(MISSING)
         assert raised.value.oid == MISSING.hex()
 
+    def test_reads_many_at_once_each_once(self, store: Store) -> None:
+        objects = [blob(f"number {number}") for number in range(5000)]
+        store.write(objects)
+        store.finish()
+        late = step(1)
+        store.write(late)
+        wanted = [item.oid for item in (*objects, *late)]
+        found = list(store.read_many(iter([*wanted, *wanted[::2]])))
+        assert len(found) == len(wanted) and set(found) == {*objects, *late}
+        assert list(store.read_many([])) == []
+        assert list(store.read_many([objects[7].oid])) == [objects[7]]
+
+    def test_says_which_of_many_is_missing(self, store: Store) -> None:
+        store.write([blob("a")])
+        with pytest.raises(DamagedHistory, match=MISSING.hex()):
+            list(store.read_many([blob("a").oid, MISSING]))
+
+    def test_reads_many_that_another_store_object_wrote(self, store_factory: StoreFactory) -> None:
+        one, other = store_factory.create("task"), store_factory.open("task")
+        assert list(other.object_ids()) == []
+        one.write([blob("a")])
+        assert list(other.read_many([blob("a").oid])) == [blob("a")]
+        one.write([blob("b")])
+        one.finish()
+        assert set(other.read_many([blob("a").oid, blob("b").oid])) == {blob("a"), blob("b")}
+
+    def test_others_write_and_consolidate_while_many_are_read(self, store: Store) -> None:
+        made = write_line(store, MAIN, 30)
+        wanted = list(store.object_ids())
+        reading = store.read_many(wanted)
+        first = next(reading)
+        store.write([blob("meanwhile")], [RefMove("refs/heads/b", None, made[0])])
+        store.finish()
+        assert {item.oid for item in (first, *reading)} == set(wanted)
+
+    def test_lists_the_objects_of_one_kind(self, store: Store) -> None:
+        made = write_line(store, MAIN, 3)
+        store.finish()
+        late = step(9)
+        store.write(late)
+        assert sorted(store.object_ids(Kind.COMMIT)) == sorted([*made, late[-1].oid])
+        by_kind = [oid for kind in Kind for oid in store.object_ids(kind)]
+        assert sorted(by_kind) == sorted(store.object_ids())
+
     def test_knows_what_it_has(self, store: Store) -> None:
         store.write([blob("a")])
         assert store.has(blob("a").oid)

@@ -25,11 +25,18 @@ UNSEEN = {
 }
 """Columns whose every value might have been written; none of them holds anything of a task."""
 
+SERVERS = ("jobs", "api_keys", "requests", "audit", "live", "tags", "proposals", "comments")
+"""What a server has beside the tasks: no run depends on it."""
+
+SUMMARIES = (("tasks", "planned_steps"), ("tasks", "worked_ms"), ("tasks", "usage"))
+"""For lists; the history has them."""
+
 COLUMNS = [
     (table.name, column.name)
     for table in metadata.sorted_tables
+    if table.name not in SERVERS
     for column in table.c
-    if (table.name, column.name) not in UNSEEN
+    if (table.name, column.name) not in (*UNSEEN, *SUMMARIES)
 ]
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from client_commits import Objects, client_commit
 from random_plans import TOOLS, random_steps
 from rig import LIMITS, TASK, Rig, assign, call, jump
 
 from app.history.commits import Commit
+from app.plan.parse import plan_from_json
 from app.services.scribes import open_fork
 
 # The encoder lies with the tests of the format.
@@ -98,3 +100,31 @@ def test_revisions_and_edits_are_by_the_page() -> None:
     assert rig.kinds("third")[-1] == "edit" and rig.variables("third")["c"] == [1, 2]
     assert_history_is_by_the_page(rig, "third")
     assert rig.replay("third").divergence is None
+
+
+def test_pushes_are_by_the_page() -> None:
+    steps = [assign(0, a=1), jump(1, condition="a > 1", jump_if_true=2), assign(2, b="x" * 2_000)]
+    rig = Rig(steps)
+    rig.run()
+    line = list(rig.repository.log(rig.head()))
+    fork, start = line[1], line[0]
+    scribe = open_fork(rig.repository, TASK, fork.oid, "mine")
+    plan = [*steps[:2], assign(2, b="other", c="${a}")]
+    objects: Objects = {}
+    tip = client_commit(rig.repository, objects, start.oid, plan)
+    for item in objects.values():
+        scribe.journal.sink.add(item.kind, item.data)
+    record = {
+        "who": "Jörg <x>",
+        "decided_ms": rig.clock() + 10**6,
+        "pushed": tip.hex(),
+        "pc": 2,
+        "visits": {},
+        "revises": {"branch": "main", "commit": start.id},
+    }
+    scribe.push(plan_from_json(plan), record, author="Jörg <x>")
+    scribe.journal.flush()
+    rig.run("mine")
+    assert rig.kinds("mine") == ["goal", "plan", "step", "step", "push", "step"]
+    assert_history_is_by_the_page(rig, "mine")
+    assert rig.replay("mine").divergence is None

@@ -1,0 +1,141 @@
+"""What watchers are told of tasks: looked up for all of them at once, with few histories open."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, Final
+
+from app.db.base import TaskRow
+from app.db.feed import FeedTable, TaskRead
+from app.errors import InputError, NotFound
+from app.history.repository import Repository
+from app.services.positions import pack, unpack
+from app.services.tasks import task_document
+from app.services.workplace import Workplace
+
+_OPEN: Final = 32
+"""Histories kept open: each may hold the commits of a few seconds in memory."""
+
+SQL: Final = "sql"
+
+WINDOW_MS: Final = 10_000
+"""A change of the list may be seen so much later than its time says: another clock, a transaction that waited."""
+
+_MOST: Final = 500
+"""Changes of the list that are told at once; of more, the oldest are passed over."""
+
+_MARK_BYTES: Final = 6
+
+
+class Feeds:
+    """Reads for those who watch. Safe to share between threads."""
+
+    def __init__(self, workplace: Workplace, table: FeedTable) -> None:
+        self._workplace = workplace
+        self.table = table
+        self._open: OrderedDict[str, Repository] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, task_ids: Sequence[str]) -> dict[str, TaskRead]:
+        """The tasks that are there. Raises ``StorageError``."""
+        found = self.table.read(task_ids)
+        for task_id, seen in list(found.items()):
+            if seen.row.store == SQL:
+                continue
+            try:
+                heads = self.repository(seen.row).branches()
+            except NotFound:  # deleted meanwhile
+                del found[task_id]
+            else:
+                found[task_id] = replace(seen, heads=heads)
+        return found
+
+    def read_one(self, task: TaskRow) -> TaskRead:
+        """One task. Raises ``NotFound`` where it is gone."""
+        found = self.read([task.id]).get(task.id)
+        if found is None:
+            raise NotFound("task", task.id)
+        return found
+
+    def repository(self, task: TaskRow) -> Repository:
+        """The task's history, opened once for all who read it. Raises ``NotFound``."""
+        with self._lock:
+            found = self._open.get(task.id)
+            if found is not None:
+                self._open.move_to_end(task.id)
+                return found
+        opened = Repository(self._workplace.stores[task.store].open(task.id))
+        with self._lock:
+            self._open[task.id] = opened
+            if len(self._open) > _OPEN:
+                # Somebody may be reading it still: what it holds goes when the last reader does.
+                self._open.popitem(last=False)
+        return opened
+
+    def forget(self, task_id: str) -> None:
+        """Nobody watches the task any more, or nothing goes on there."""
+        with self._lock:
+            self._open.pop(task_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ListPosition:
+    """How far somebody has been told of the list: a time, and marks of what was told since.
+
+    Rows are committed later than their time says, so each look goes back by a window, and leaves out what was told.
+    """
+
+    since_ms: int
+    told: frozenset[bytes] = frozenset()
+
+    def take(self, rows: Sequence[TaskRow]) -> tuple[list[dict[str, Any]], ListPosition]:
+        """Of ``rows``, those that changed last, the oldest first: what was not told, and the position after it."""
+        marked = [(row, _mark(row)) for row in rows if row.updated_ms >= self.since_ms]
+        fresh = [task_document(row) for row, mark in marked if mark not in self.told]
+        if not fresh:
+            return [], self
+        since = max(self.since_ms, marked[-1][0].updated_ms - WINDOW_MS)
+        if len(rows) >= _MOST:
+            since = max(since, rows[0].updated_ms)
+        kept = frozenset(mark for row, mark in marked if row.updated_ms >= since)
+        return fresh, ListPosition(since, kept)
+
+    def to_text(self) -> str | None:
+        """As an event id."""
+        marks = b"".join(sorted(self.told)).hex()
+        return pack({"s": self.since_ms, "m": marks})
+
+
+def read_list_position(text: str) -> ListPosition:
+    """The position that :meth:`ListPosition.to_text` gave. Raises ``InputError``."""
+    document = unpack(text)
+    with suppress(KeyError, TypeError, ValueError):
+        marks, since = bytes.fromhex(document["m"]), document["s"]
+        if isinstance(since, int) and 0 <= since < 1 << 62 and len(marks) % _MARK_BYTES == 0:
+            starts = range(0, len(marks), _MARK_BYTES)
+            return ListPosition(since, frozenset(marks[start : start + _MARK_BYTES] for start in starts))
+    raise InputError("this is no event id of the list's", hint="send the id of an event as it came, or none")
+
+
+def changed_tasks(feeds: Feeds, since_ms: int, namespace: str | None) -> Sequence[TaskRow]:
+    """The tasks that changed since then, the oldest change first; of very many, the newest."""
+    return feeds.table.changed(since_ms, namespace, _MOST)
+
+
+def list_end(feeds: Feeds, namespace: str | None) -> ListPosition:
+    """The position of whoever has just read the list."""
+    newest = feeds.table.changed(0, namespace, 1)
+    if not newest:
+        return ListPosition(0)
+    since = max(0, newest[0].updated_ms - WINDOW_MS)
+    return ListPosition(since).take(changed_tasks(feeds, since, namespace))[1]
+
+
+def _mark(row: TaskRow) -> bytes:
+    """What tells this version of this task from every other."""
+    return blake2b(repr(row).encode(errors="replace"), digest_size=_MARK_BYTES).digest()
