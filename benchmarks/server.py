@@ -41,10 +41,13 @@ def _server(kind: str, **settings: object) -> Iterator[Served]:
 
 def _busy_runs(served: Served) -> list[str]:
     """Runs that call a tool of 50 ms over and over; returned when all are under way."""
+    nap = {"tool_name": "nap", "tool_params": {"seconds": 0.05}}
     steps: Sequence[dict[str, Any]] = [
-        {"type": "assign", "parameters": {"go": True}},
-        {"type": "calling", "parameters": {"tool_name": "nap", "tool_params": {"seconds": 0.05}}},
-        {"type": "jmp", "parameters": {"target_seq": 2}},
+        {"type": "assign", "parameters": {"n": 0}},
+        {"type": "calling", "parameters": nap},
+        {"type": "assign", "parameters": {"n": "${{ n + 1 }}"}},
+        {"type": "jmp", "parameters": {"condition": "n < 1000000", "jump_if_true": 2}},
+        {"type": "assign", "parameters": {"final_answer": 42}},
     ]
     ids = [served.submit(*steps, max_steps=1_000_000) for _ in range(RUNS)]
     for task_id in ids:
