@@ -15,9 +15,17 @@ PLANS := 10000
 SERVER_PLANS := 500
 SEED := 1
 CHAOS :=
+SECONDS := 600
+# Sizes of `make bench-server`. BENCH: more options.
+REPEATS := 3
+REQUESTS := 10000
+TASKS := 100000
+COMMITS := 10000
+RUNS := 200
+BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate bench bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate fuzz bench bench-server bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +61,9 @@ chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: 
 	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \
 	  --fences $(FENCES) --plans $(PLANS) --server-plans $(SERVER_PLANS) --seed $(SEED) $(CHAOS)
 
+fuzz: $(READY_DEV) ## Requests made up from the OpenAPI document, for 10 minutes; shorter: make fuzz SECONDS=60
+	@PYTHONPATH=.:tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
+
 check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -69,6 +80,10 @@ docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
 
 bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
 	@$(BIN)/python -m benchmarks
+
+bench-server: $(READY_DEV) ## Measure a server under load (BENCH=options, such as --only log --repeats 1)
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.server --repeats $(REPEATS) --requests $(REQUESTS) --tasks $(TASKS) \
+	  --commits $(COMMITS) --runs $(RUNS) $(BENCH)
 
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

@@ -7,6 +7,7 @@ from apiflask import APIFlask
 from app.api import auditing, bodies, document, guard, limits, problems, repeats
 from app.api.chat import chat
 from app.api.commits import commits
+from app.api.docs import docs
 from app.api.events import events
 from app.api.git import git
 from app.api.health import health
@@ -64,6 +65,7 @@ def make_application(server: Server) -> APIFlask:
         namespaces,
         keys,
         auditing.audit,
+        docs,
         health,
         metrics,
     ):

@@ -8,7 +8,7 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.descriptions import problems
+from app.api.descriptions import event_stream, problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.state import hub, place, server
 from app.api.ui_messages import HEADERS, MessageStream
@@ -22,12 +22,7 @@ from app.services.tasks import MAIN, NewTask, submit_task
 
 chat = APIBlueprint("chat", __name__, url_prefix="/api", tag="events")
 
-_STREAM: Final[dict[int, Any]] = {
-    200: {
-        "description": "a UI message stream, version 1",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
+_STREAM: Final = event_stream("a UI message stream, version 1")
 
 
 class MessagePart(BaseModel):
@@ -90,7 +85,7 @@ def stream_execute(json_data: StreamExecute) -> Any:
     feeds = hub().feeds
     seen = feeds.read_one(row)
     try:
-        queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel)
+        queue_run(workplace, parts.queue, row, MAIN, parallel=json_data.parallel, is_new=True)
     except BaseException:
         delete_task(workplace, row)  # a task that nobody will run was not submitted
         raise

@@ -29,6 +29,9 @@ def register(app: APIFlask) -> None:
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Keys everywhere but for the probes; a body may be too large or of another kind wherever there is one."""
+    document["tags"] = list(
+        {tag["name"]: tag for tag in document["tags"]}.values()
+    )  # two blueprints may share one
     too_large = {str(status): told for status, told in problems(413, 415).items() if status in (413, 415)}
     keys: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
     for path, methods in document["paths"].items():

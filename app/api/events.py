@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.descriptions import problems
+from app.api.descriptions import event_stream, problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.lookup import the_task
 from app.api.state import hub
@@ -21,12 +21,7 @@ from app.services.positions import Position, read_position
 events = APIBlueprint("events", __name__, url_prefix="/api", tag="events")
 
 _HELLO: Final = f"retry: {RETRY_MS}\n\n".encode()
-_STREAM: Final[dict[int, Any]] = {
-    200: {
-        "description": "events; `id` is what to come back with",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
+_STREAM: Final = event_stream("events; `id` is what to come back with")
 
 
 class From(BaseModel):

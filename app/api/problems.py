@@ -66,6 +66,7 @@ _BY_STATUS: Final = {
     429: "too-many-requests",
     431: "headers-too-large",
 }
+_TITLE: Final = 1_000
 _OF_THE_BODY: Final = ("Content-Type", "Content-Length")
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -93,7 +94,7 @@ def problem(
     """The response of an error."""
     body: dict[str, Any] = {
         "type": f"urn:stackvm:problem:{code}",
-        "title": title,
+        "title": title if len(title) <= _TITLE else f"{title[:_TITLE]}…",  # it may name what was sent
         "status": status,
         "code": code,
     }

@@ -44,7 +44,13 @@ def submit(json_data: Submit) -> Any:
         workplace.lists.set_tags(row.id, tags)
     try:
         queue_run(
-            workplace, server().queue, row, MAIN, priority=json_data.priority, parallel=json_data.parallel
+            workplace,
+            server().queue,
+            row,
+            MAIN,
+            priority=json_data.priority,
+            parallel=json_data.parallel,
+            is_new=True,
         )
     except BaseException:
         delete_task(workplace, row)  # a task that nobody will run was not submitted
