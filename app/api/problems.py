@@ -169,5 +169,6 @@ def validation_problem(error: HTTPError) -> tuple[dict[str, Any], int, dict[str,
         "code": code,
         "problems": problems,
     }
-    kept = {name: value for name, value in dict(error.headers or {}).items() if name not in _OF_THE_BODY}
+    given = dict(error.headers or {}).items()
+    kept = {name: str(value) for name, value in given if name not in _OF_THE_BODY}
     return body, status, {**kept, "Content-Type": MEDIA_TYPE}
