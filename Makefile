@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := .venv-peers
+FUZZ := .venv-fuzz
+READY_FUZZ := $(FUZZ)/.ready
 # Sizes of `make chaos`; POINTS empty: a kill at every crash point in every combination. CHAOS: more options.
 KILLS := 1000
 POINTS :=
@@ -44,6 +46,11 @@ $(READY_DEV): $(READY)
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
+$(READY_FUZZ): tests/fuzz/requirements.txt
+	@test -x $(FUZZ)/bin/python || $(PYTHON) -m venv $(FUZZ)
+	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/fuzz/requirements.txt
+	@touch $@
+
 run: $(READY) migrate ## Set up, then run a goal; the plan is your model's (LLM_PROVIDER), else a scripted one
 	@SCRIPTED_REPLIES=examples/scripted/longest_modules.yaml $(BIN)/stackvm execute \
 	  --goal "Which are the longest modules under app/, and what does each begin with?"
@@ -54,15 +61,15 @@ serve: $(READY) migrate ## Set up, then serve the API at 127.0.0.1:8080 (SERVE=o
 migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
 	@$(BIN)/alembic --config migrations.ini upgrade head
 
-test: $(READY_DEV) ## Set up, then run the tests
-	@$(BIN)/python -m pytest --numprocesses 2 --quiet
+test: $(READY_DEV) $(READY_FUZZ) ## Set up, then run the tests
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis $(BIN)/python -m pytest --numprocesses 2 --quiet
 
 chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: make chaos KILLS=100 POINTS=100 PLANS=500
 	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \
 	  --fences $(FENCES) --plans $(PLANS) --server-plans $(SERVER_PLANS) --seed $(SEED) $(CHAOS)
 
-fuzz: $(READY_DEV) ## Requests made up from the OpenAPI document, for 10 minutes; shorter: make fuzz SECONDS=60
-	@PYTHONPATH=.:tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
+fuzz: $(READY_DEV) $(READY_FUZZ) ## Requests made up from the OpenAPI document, for 10 minutes; shorter: make fuzz SECONDS=60
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis PYTHONPATH=.:tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow tests
 	@$(BIN)/ruff format --check --quiet .
@@ -91,4 +98,4 @@ bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environm
 	@$(PEERS)/bin/python -m benchmarks.peers
 
 clean: ## Remove the environments and caches; var/, where runs live, stays
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(FUZZ) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -31,14 +31,14 @@ _PATIENCE_SECONDS: Final = 600.0
 def kill_workers(server: ServerOf, options: argparse.Namespace) -> Iterator[Figure]:
     """Every run ends, each of its steps committed once; and how long a run of a dead worker stood still."""
     with server("sqlite", LEASE_SECONDS=LEASE_SECONDS, RUN_THREADS=8) as served:
-        steps: list[dict[str, Any]] = []
+        steps: list[dict[str, Any]] = []  # each call needs what the one before gave, else all go on at once
         for number in range(_CALLS):
             steps.append(
                 {
                     "type": "calling",
                     "parameters": {
                         "tool_name": "nap",
-                        "tool_params": {"seconds": NAP_SECONDS},
+                        "tool_params": {"seconds": f"${{v{number - 1}}}" if number else NAP_SECONDS},
                         "output_vars": f"v{number}",
                     },
                 }

@@ -64,7 +64,7 @@ def submitting(options: argparse.Namespace, *, kind: str) -> Iterator[Figure]:
             running = _busy_runs(served)
             before = [served.client.get(f"/api/tasks/{each}").json()["updated_ms"] for each in running]
             begun = perf_counter()
-            done = submit(served.port, options.requests, options.clients)
+            done = submit(served.port, options.requests, options.clients, rate=options.rate)
             rates.append(options.requests / (perf_counter() - begun))
             p95.append(done.part(0.95))
             p50.append(done.part(0.5))
@@ -137,6 +137,9 @@ def _arguments() -> argparse.ArgumentParser:
     options.add_argument("--only", action="append", choices=list(WORKLOADS))
     options.add_argument("--repeats", type=int, default=3, help="of each; figures are medians")
     options.add_argument("--clients", type=int, default=16)
+    options.add_argument(
+        "--rate", type=float, default=0.0, help="requests a second; 0: as fast as they are answered"
+    )
     options.add_argument("--requests", type=int, default=10_000)
     options.add_argument("--firsts", type=int, default=100, help="tasks of which the first step is awaited")
     options.add_argument("--tasks", type=int, default=100_000, help="of the list")

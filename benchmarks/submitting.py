@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Final
 
 BODY: Final[dict[str, Any]] = {
@@ -35,8 +35,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def submit(port: int, requests: int, clients: int, body: dict[str, Any] = BODY) -> Submitted:
-    """``requests`` of them in all, by ``clients`` that each keep a connection and send the next when answered."""
+def submit(
+    port: int, requests: int, clients: int, body: dict[str, Any] = BODY, *, rate: float = 0.0
+) -> Submitted:
+    """``requests`` of them in all, by ``clients`` that each keep a connection and send the next when answered.
+
+    ``rate``: of all clients together, at most so many a second; 0: as fast as they are answered.
+    """
     found = Submitted()
     counting, left = threading.Lock(), iter(range(requests))
 
@@ -48,6 +53,7 @@ def submit(port: int, requests: int, clients: int, body: dict[str, Any] = BODY) 
                 if next(left, None) is None:
                     break
             begun = perf_counter()
+            next_at = begun + (clients / rate if rate else 0.0)
             try:
                 connection.request("POST", "/api/tasks", content, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
@@ -62,6 +68,7 @@ def submit(port: int, requests: int, clients: int, body: dict[str, Any] = BODY) 
                     found.task_ids.append(json.loads(text)["task_id"])
                 else:
                     found.errors.append(f"{status} {text[:200]!r}")
+            sleep(max(0.0, next_at - perf_counter()))
         connection.close()
 
     threads = [threading.Thread(target=client) for _ in range(clients)]

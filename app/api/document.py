@@ -24,7 +24,7 @@ _METHODS: Final = ("get", "put", "post", "patch", "delete")
 def register(app: APIFlask) -> None:
     """Have the document completed when it is first asked for."""
     app.security_schemes = SCHEMES
-    app.spec_processor(complete)  # type: ignore[arg-type] - ours is a dict, never its text
+    app.spec_processor(complete)  # type: ignore[arg-type]
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
