@@ -118,7 +118,7 @@ def fuzz(
     command += [f"{served.url}/api/openapi.json", "--no-color", "--warnings", "off", "--checks", "all"]
     command += ["--continue-on-failure", "--no-shrink", "--generation-database", "none"]
     command += ["--max-examples", str(examples), "--max-time", str(seconds), "--seed", str(seed)]
-    command += ["--request-timeout", "30", "--output-sanitize", "false"]
+    command += ["--output-sanitize", "false"]
     for name, value in asker.headers.items():
         command += ["--header", f"{name}:{value}"]
     # A request that fits the schema may be refused for its meaning (a cursor of another list): that is a 422.
