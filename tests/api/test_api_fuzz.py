@@ -15,7 +15,7 @@ import pytest
 from fuzz.scene import SCHEMATHESIS, Asker, fuzz, keyed_scene, open_scene
 from served import Served
 
-SECONDS = 12
+SECONDS = 8
 """For each of four askers."""
 SceneOf = Callable[[Path], AbstractContextManager[tuple[Served, list[Asker]]]]
 
