@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PEERS := .venv-peers
+FUZZ := .venv-fuzz
+READY_FUZZ := $(FUZZ)/.ready
 # Sizes of `make chaos`; POINTS empty: a kill at every crash point in every combination. CHAOS: more options.
 KILLS := 1000
 POINTS :=
@@ -15,9 +17,17 @@ PLANS := 10000
 SERVER_PLANS := 500
 SEED := 1
 CHAOS :=
+SECONDS := 600
+# Sizes of `make bench-server`. BENCH: more options.
+REPEATS := 3
+REQUESTS := 10000
+TASKS := 100000
+COMMITS := 10000
+RUNS := 200
+BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate bench bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate fuzz bench bench-server bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +46,11 @@ $(READY_DEV): $(READY)
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
+$(READY_FUZZ): tests/fuzz/requirements.txt
+	@test -x $(FUZZ)/bin/python || $(PYTHON) -m venv $(FUZZ)
+	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/fuzz/requirements.txt
+	@touch $@
+
 run: $(READY) migrate ## Set up, then run a goal; the plan is your model's (LLM_PROVIDER), else a scripted one
 	@SCRIPTED_REPLIES=examples/scripted/longest_modules.yaml $(BIN)/stackvm execute \
 	  --goal "Which are the longest modules under app/, and what does each begin with?"
@@ -46,12 +61,15 @@ serve: $(READY) migrate ## Set up, then serve the API at 127.0.0.1:8080 (SERVE=o
 migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
 	@$(BIN)/alembic --config migrations.ini upgrade head
 
-test: $(READY_DEV) ## Set up, then run the tests
-	@$(BIN)/python -m pytest --numprocesses 2 --quiet
+test: $(READY_DEV) $(READY_FUZZ) ## Set up, then run the tests
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis $(BIN)/python -m pytest --numprocesses 2 --quiet
 
 chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: make chaos KILLS=100 POINTS=100 PLANS=500
 	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \
 	  --fences $(FENCES) --plans $(PLANS) --server-plans $(SERVER_PLANS) --seed $(SEED) $(CHAOS)
+
+fuzz: $(READY_DEV) $(READY_FUZZ) ## Requests made up from the OpenAPI document, for 10 minutes; shorter: make fuzz SECONDS=60
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis PYTHONPATH=.:tests $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow tests
 	@$(BIN)/ruff format --check --quiet .
@@ -70,10 +88,14 @@ docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
 bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
 	@$(BIN)/python -m benchmarks
 
+bench-server: $(READY_DEV) ## Measure a server under load (BENCH=options, such as --only log --repeats 1)
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.server --repeats $(REPEATS) --requests $(REQUESTS) --tasks $(TASKS) \
+	  --commits $(COMMITS) --runs $(RUNS) $(BENCH)
+
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
 	@$(PEERS)/bin/python -m benchmarks.peers
 
 clean: ## Remove the environments and caches; var/, where runs live, stays
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(FUZZ) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app.api import auditing, guard, limits, problems, repeats
+from app.api import auditing, bodies, document, guard, limits, problems, repeats
 from app.api.chat import chat
 from app.api.commits import commits
+from app.api.docs import docs
 from app.api.events import events
 from app.api.git import git
 from app.api.health import health
@@ -44,11 +45,13 @@ def make_application(server: Server) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # a branch may be asked for that can't be there: that is no redirect
     attach(app, server)
-    problems.register(app)
     app.error_processor(problems.validation_problem)
+    problems.register(app)  # behind it: that takes all errors of HTTP for its own
+    document.register(app)
     count_requests(app)
     guard.register(app)
     limits.register(app, server)
+    bodies.register(app)
     repeats.register(app)
     auditing.register(app)
     for resource in (
@@ -64,6 +67,7 @@ def make_application(server: Server) -> APIFlask:
         namespaces,
         keys,
         auditing.audit,
+        docs,
         health,
         metrics,
     ):

@@ -20,7 +20,7 @@ _TASK_ID: Final = 64
 _NO_CHANGES: Final = frozenset({"git.upload_pack", "plans.check", "plans.diff", "lookback.replay"})
 """Endpoints whose POST only asks."""
 
-audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="keys and audit")
+audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="audit")
 logger = logging.getLogger(__name__)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.descriptions import problems
+from app.api.descriptions import event_stream, problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.state import hub, place, server
 from app.api.ui_messages import HEADERS, MessageStream
@@ -21,12 +21,7 @@ from app.services.tasks import NewTask
 
 chat = APIBlueprint("chat", __name__, url_prefix="/api", tag="events")
 
-_STREAM: Final[dict[int, Any]] = {
-    200: {
-        "description": "a UI message stream, version 1",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
+_STREAM: Final = event_stream("a UI message stream, version 1")
 
 
 class MessagePart(BaseModel):
@@ -68,7 +63,7 @@ class StreamExecute(BaseModel):
 @chat.post("/stream_execute_vm")
 @chat.input(StreamExecute, location="json")
 @chat.doc(
-    operation_id="streamExecute",
+    operation_id="stream_execute",
     summary="Submit a goal, and stream its run to `useChat` of the AI SDK",
     responses={**_STREAM, **problems(404, 413, 415, 422)},
 )

@@ -39,7 +39,7 @@ class LogQuery(PageQuery):
 @commits.output(LogOut)
 @commits.doc(
     summary="The commits of a branch, newest first",
-    operation_id="listCommits",
+    operation_id="list_commits",
     responses=tagged(404, 409, 422),
 )
 def log(task_id: str, query_data: LogQuery) -> Any:
@@ -67,7 +67,7 @@ def log(task_id: str, query_data: LogQuery) -> Any:
 
 @commits.get("/<path:rev>")
 @commits.output(CommitOut)
-@commits.doc(summary="One commit with its record", operation_id="getCommit", responses=tagged(404, 409, 422))
+@commits.doc(summary="One commit with its record", operation_id="get_commit", responses=tagged(404, 409, 422))
 def one(task_id: str, rev: str) -> Any:
     """What made the commit, and everything from outside that went into it."""
     task = the_task(task_id)
@@ -77,7 +77,7 @@ def one(task_id: str, rev: str) -> Any:
 
 @commits.get("/<path:rev>/record")
 @commits.output(RecordOut)
-@commits.doc(summary="The record of a commit", operation_id="getRecord", responses=tagged(404, 409, 422))
+@commits.doc(summary="The record of a commit", operation_id="get_record", responses=tagged(404, 409, 422))
 def record(task_id: str, rev: str) -> Any:
     """``record.json``, with the large parts that lie beside it put back in their places."""
     tag, known = _known(task_id, rev)
@@ -88,7 +88,7 @@ def record(task_id: str, rev: str) -> Any:
 
 @commits.get("/<path:rev>/plan")
 @commits.output(PlanOut)
-@commits.doc(summary="The plan of a commit", operation_id="getPlan", responses=tagged(404, 409, 422))
+@commits.doc(summary="The plan of a commit", operation_id="get_plan", responses=tagged(404, 409, 422))
 def plan(task_id: str, rev: str) -> Any:
     """The plan document, ready to be submitted again."""
     tag, known = _known(task_id, rev)
@@ -110,7 +110,7 @@ class StateQuery(PageQuery):
 @commits.get("/<path:rev>/state")
 @commits.input(StateQuery, location="query")
 @commits.output(StateOut)
-@commits.doc(summary="The state at a commit", operation_id="getState", responses=tagged(404, 409, 422))
+@commits.doc(summary="The state at a commit", operation_id="get_state", responses=tagged(404, 409, 422))
 def state(task_id: str, rev: str, query_data: StateQuery) -> Any:
     """Goal, plan, where the run stands, and the variables: small values with them, of large ones the beginning and
     where to read them."""
@@ -161,7 +161,7 @@ class ValueQuery(BaseModel):
 @commits.output(ValueOut)
 @commits.doc(
     summary="The value of a variable, or a part of it",
-    operation_id="getVariable",
+    operation_id="get_variable",
     responses=tagged(404, 409, 422),
 )
 def variable(task_id: str, rev: str, name: str, query_data: ValueQuery) -> Any:

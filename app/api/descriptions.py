@@ -36,6 +36,13 @@ def problems(*statuses: int) -> dict[int, Any]:
     return _TOO_LONG | {status: _described(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
+def event_stream(description: str) -> dict[int, Any]:
+    """The good answer of a route that streams: the schema is that of each event."""
+    text = {"type": "string"}
+    event = {"type": "object", "properties": {"id": text, "event": text, "data": text}}
+    return {200: {"description": description, "content": {"text/event-stream": {"schema": event}}}}
+
+
 def tagged(*statuses: int) -> dict[int, Any]:
     """As :func:`problems`, for what has an ETag."""
     return {304: {"description": "It is as `If-None-Match` says."}, **problems(*statuses)}

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.descriptions import problems
+from app.api.descriptions import event_stream, problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.lookup import the_task
 from app.api.state import hub
@@ -21,12 +21,7 @@ from app.services.positions import Position, read_position
 events = APIBlueprint("events", __name__, url_prefix="/api", tag="events")
 
 _HELLO: Final = f"retry: {RETRY_MS}\n\n".encode()
-_STREAM: Final[dict[int, Any]] = {
-    200: {
-        "description": "events; `id` is what to come back with",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
+_STREAM: Final = event_stream("events; `id` is what to come back with")
 
 
 class From(BaseModel):
@@ -41,7 +36,7 @@ class From(BaseModel):
 @events.get("/tasks/<task_id>/events")
 @events.input(From, location="query")
 @events.doc(
-    operation_id="watchTask",
+    operation_id="watch_task",
     summary="Watch a task",
     responses={**_STREAM, **problems(404, 409, 422)},
 )
@@ -68,7 +63,7 @@ def watch_task(task_id: str, query_data: From) -> Any:
 @events.get("/events")
 @events.input(From, location="query")
 @events.doc(
-    operation_id="watchTasks",
+    operation_id="watch_tasks",
     summary="Watch the list of tasks",
     responses={**_STREAM, **problems(422)},
 )

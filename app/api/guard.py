@@ -13,7 +13,14 @@ from app.api.state import server
 from app.services.access import LOCAL, Actor
 from app.services.keys import find_actor
 
-_OPEN_PATHS: Final = ("/healthz", "/readyz")
+_OPEN_PATHS: Final = (
+    "/healthz",
+    "/readyz",
+    "/api/docs",
+    *(f"/api/docs/docs.{kind}" for kind in ("css", "js")),
+)
+"""What anybody may have: probes, and a page that says nothing of this server; it asks with a key of its reader."""
+_LOOKING: Final = ("GET", "HEAD", "OPTIONS")
 _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 _BEARER: Final = "Bearer "
 _SECURITY_HEADERS: Final = {
@@ -67,7 +74,23 @@ def _local_actor() -> Actor:
         and request.host.lower() not in _LOCAL_HOSTS
     ):
         raise Problem(421, "wrong-host", f"this server is not {request.host!r}", "ask localhost or 127.0.0.1")
+    if request.method not in _LOOKING and not _is_own_page(request.headers.get("Origin")):
+        raise Problem(
+            403, "forbidden", "a page of another origin asks", "BACKEND_CORS_ORIGINS names those that may"
+        )
     return LOCAL
+
+
+def _is_own_page(origin: str | None) -> bool:
+    """Whether a browser says that a page of this server asks, or of an origin that may; what is none says nothing."""
+    if origin is None:
+        return True
+    allowed = server().settings.backend_cors_origins.split(",")
+    return origin in (
+        f"http://{request.host}",
+        f"https://{request.host}",
+        *(each.strip() for each in allowed if each),
+    )
 
 
 def is_loopback(address: str) -> bool:

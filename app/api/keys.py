@@ -12,7 +12,7 @@ from app.api.state import place
 from app.api.task_models import In
 from app.services.keys import create_key, key_document, list_keys, revoke_key
 
-keys = APIBlueprint("keys", __name__, url_prefix="/api/keys", tag="keys and audit")
+keys = APIBlueprint("keys", __name__, url_prefix="/api/keys", tag="keys")
 
 
 class KeyIn(In):

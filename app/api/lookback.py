@@ -103,7 +103,7 @@ class ValuesQuery(PageQuery):
 @lookback.input(ValuesQuery, location="query")
 @lookback.output(ValuesOut)
 @lookback.doc(
-    summary="Every value that a variable had", operation_id="listValues", responses=tagged(404, 409, 422)
+    summary="Every value that a variable had", operation_id="list_values", responses=tagged(404, 409, 422)
 )
 def values(task_id: str, name: str, query_data: ValuesQuery) -> Any:
     """The newest first; set again is told, too."""

@@ -78,7 +78,7 @@ def note_streams(count: int) -> None:
 
 @metrics.get("/metrics")
 @metrics.doc(
-    operation_id="readMetrics",
+    operation_id="read_metrics",
     summary="Figures for Prometheus",
     responses=_ANSWERS,
 )

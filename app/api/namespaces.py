@@ -66,7 +66,12 @@ class ToolOut(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str
+    tool: str
+    aliases: list[str]
+    description: str
+    effect: str
+    parameters: dict[str, Any]
+    version: str
 
 
 class ToolsOut(BaseModel):

@@ -22,7 +22,7 @@ plans = APIBlueprint("plans", __name__, url_prefix="/api/plans", tag="plans")
 class Check(BaseModel):
     """A plan, as a document or as the text of one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     plan: Json = Field(None, description="a plan document: an object, or the list of its steps")
     text: str | None = Field(
@@ -66,7 +66,9 @@ class SchemaOut(RootModel[dict[str, Any]]):
 @plans.post("/check")
 @plans.input(Check, location="json")
 @plans.output(CheckOut)
-@plans.doc(summary="What the checker finds in a plan", operation_id="checkPlan", responses=problems(404, 422))
+@plans.doc(
+    summary="What the checker finds in a plan", operation_id="check_plan", responses=problems(404, 422)
+)
 def check(json_data: Check) -> Any:
     """As `stackvm verify`. A plan with errors is an answer, not an error."""
     text = json_data.text if json_data.text is not None else json.dumps(json_data.plan)
@@ -76,7 +78,7 @@ def check(json_data: Check) -> Any:
 class Compare(BaseModel):
     """Two plan documents."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     old: Json
     new: Json
@@ -85,7 +87,7 @@ class Compare(BaseModel):
 @plans.post("/diff")
 @plans.input(Compare, location="json")
 @plans.output(PlanDiffOut)
-@plans.doc(summary="What differs between two plans", operation_id="diffPlans", responses=problems(422))
+@plans.doc(summary="What differs between two plans", operation_id="diff_plans", responses=problems(422))
 def diff(json_data: Compare) -> Any:
     """By what their steps do: renumbering them changes nothing."""
     return answer(diff_documents(json_data.old, json_data.new))
@@ -93,7 +95,7 @@ def diff(json_data: Compare) -> Any:
 
 @plans.get("/schema")
 @plans.output(SchemaOut)
-@plans.doc(summary="The JSON schema of plan documents", operation_id="getPlanSchema", responses=tagged())
+@plans.doc(summary="The JSON schema of plan documents", operation_id="get_plan_schema", responses=tagged())
 def schema() -> Any:
     """What every plan fits; the checker finds more."""
     document = plan_schema()

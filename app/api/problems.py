@@ -66,6 +66,8 @@ _BY_STATUS: Final = {
     429: "too-many-requests",
     431: "headers-too-large",
 }
+_TITLE: Final = 1_000
+_OF_THE_BODY: Final = ("Content-Type", "Content-Length")
 MEDIA_TYPE: Final = "application/problem+json"
 
 logger = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ def problem(
     """The response of an error."""
     body: dict[str, Any] = {
         "type": f"urn:stackvm:problem:{code}",
-        "title": title,
+        "title": title if len(title) <= _TITLE else f"{title[:_TITLE]}…",  # it may name what was sent
         "status": status,
         "code": code,
     }
@@ -132,7 +134,7 @@ def register(app: Flask) -> None:
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         headers = dict(error.get_headers())
-        for name in ("Content-Type", "Content-Length"):
+        for name in _OF_THE_BODY:
             headers.pop(name, None)
         return problem(status, _BY_STATUS.get(status, "error"), error.name, error.description, headers)
 
@@ -167,4 +169,6 @@ def validation_problem(error: HTTPError) -> tuple[dict[str, Any], int, dict[str,
         "code": code,
         "problems": problems,
     }
-    return body, status, {"Content-Type": MEDIA_TYPE}
+    given = dict(error.headers or {}).items()
+    kept = {name: str(value) for name, value in given if name not in _OF_THE_BODY}
+    return body, status, {**kept, "Content-Type": MEDIA_TYPE}

@@ -47,7 +47,7 @@ _WRITING: Final = {
 class Setting(BaseModel):
     """One place of a step, and what is to stand there."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     path: str = Field(min_length=1, max_length=10_000, description="such as parameters.tool_params.path")
     value: Json
@@ -56,7 +56,7 @@ class Setting(BaseModel):
 class Propose(BaseModel):
     """A new plan, from exactly one of `plan`, `set` (with `step`), `suggestion`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     branch: str | None = Field(
         None, max_length=300, description="what is revised; default: the current branch"
@@ -85,7 +85,7 @@ class Propose(BaseModel):
 @proposals.output(ProposalOut, status_code=201)
 @proposals.doc(
     summary="Propose a revision",
-    operation_id="createProposal",
+    operation_id="create_proposal",
     responses=_WRITING | problems(404, 409, 422),
 )
 def create(task_id: str, json_data: Propose) -> Any:
@@ -118,7 +118,7 @@ class ListQuery(PageQuery):
 @proposals.output(ProposalsOut)
 @proposals.doc(
     summary="The proposals of a task, newest first",
-    operation_id="listProposals",
+    operation_id="list_proposals",
     responses=problems(404, 409, 422),
 )
 def many(task_id: str, query_data: ListQuery) -> Any:
@@ -134,7 +134,7 @@ def many(task_id: str, query_data: ListQuery) -> Any:
 
 @proposals.get(_ONE)
 @proposals.output(ProposalOut)
-@proposals.doc(summary="One proposal", operation_id="getProposal", responses=tagged(404, 409))
+@proposals.doc(summary="One proposal", operation_id="get_proposal", responses=tagged(404, 409))
 def one(task_id: str, number: int) -> Any:
     """With what each step will do: reuse an earlier result, run, maybe run, ask; what has happened that can't be
     taken back; and what the same calls cost before."""
@@ -164,7 +164,7 @@ class ApproveQuery(BaseModel):
 @proposals.output(ApprovedOut, status_code=202)
 @proposals.doc(
     summary="Approve a proposal: it runs",
-    operation_id="approveProposal",
+    operation_id="approve_proposal",
     responses=problems(404, 409, 422),
 )
 def approve(task_id: str, number: int, query_data: ApproveQuery) -> Any:
@@ -183,7 +183,7 @@ def approve(task_id: str, number: int, query_data: ApproveQuery) -> Any:
 
 @proposals.post(_ONE + "/discard")
 @proposals.output(ProposalOut)
-@proposals.doc(summary="Discard a proposal", operation_id="discardProposal", responses=problems(404, 409))
+@proposals.doc(summary="Discard a proposal", operation_id="discard_proposal", responses=problems(404, 409))
 def discard(task_id: str, number: int) -> Any:
     """It can't be approved any more."""
     here, task = place(), the_task(task_id)
@@ -194,7 +194,7 @@ def discard(task_id: str, number: int) -> Any:
 class Comment(BaseModel):
     """What is said about a proposal, or about one step of its plan."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     body: str = Field(min_length=1, max_length=MAX_COMMENT)
     seq_no: int | None = Field(None, ge=0, le=_LARGEST, description="the step it is about")
@@ -204,7 +204,7 @@ class Comment(BaseModel):
 @proposals.input(Comment, location="json")
 @proposals.output(CommentOut, status_code=201)
 @proposals.doc(
-    summary="Comment on a proposal", operation_id="createComment", responses=problems(404, 409, 422)
+    summary="Comment on a proposal", operation_id="create_comment", responses=problems(404, 409, 422)
 )
 def comment(task_id: str, number: int, json_data: Comment) -> Any:
     """About the whole, or about a step."""
@@ -217,7 +217,7 @@ def comment(task_id: str, number: int, json_data: Comment) -> Any:
 @proposals.output(CommentsOut)
 @proposals.doc(
     summary="The comments on a proposal, oldest first",
-    operation_id="listComments",
+    operation_id="list_comments",
     responses=problems(404, 409, 422),
 )
 def comments(task_id: str, number: int, query_data: PageQuery) -> Any:

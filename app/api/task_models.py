@@ -13,9 +13,9 @@ BRANCH = Field(None, max_length=240, description="default: the task's current br
 
 
 class In(BaseModel):
-    """A request's body: what is not known is refused."""
+    """A request's body: what is not known is refused, and what is not of its type is not made to be."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Submit(In):

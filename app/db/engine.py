@@ -17,6 +17,9 @@ from app.errors import ConfigurationError, StorageError
 BUSY_SECONDS: Final = 15.0
 """How long a writer waits for another one's lock on SQLite."""
 
+POOL_SIZE: Final = 25
+"""The most connections of a process. All are kept: under load, to open one again cost more than what it was for."""
+
 CONNECT_SECONDS: Final = 10
 
 SILENT_SECONDS: Final = 30
@@ -91,13 +94,14 @@ def make_engine(uri: str) -> Engine:
         paramstyle=_POSITIONAL,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
-        max_overflow=20,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
         connect_args=chosen,
     )
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "do_connect", _make_folder)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -114,7 +118,8 @@ def _mysql_engine(url: URL) -> Engine:
         isolation_level="READ COMMITTED",  # no gap locks: writers of one task don't stop one another
         pool_pre_ping=True,
         pool_recycle=1800,
-        max_overflow=20,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
         # Without the prefix the server warns about every id that is not UTF-8.
         connect_args={"binary_prefix": True, **arguments},
     )

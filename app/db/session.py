@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from sqlalchemy import URL, ClauseElement, Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.db.engine import make_engine
+from app.db.engine import BUSY_SECONDS, make_engine
 from app.db.failures import DatabaseAway, explain, not_migrated
 from app.db.models import SCHEMA_REVISION, alembic_version
 from app.db.patience import DEFAULT_SECONDS, Patience
@@ -46,6 +47,7 @@ class Database:
         self.where = _place(engine.url)
         """Which database it is, for people: no password, no parameters."""
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._turn = threading.Lock()
         self._driver_errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, _driver_error(engine))
         # At exit too: closing SQLite's last connection folds the write-ahead log into the file.
         self._finalizer = weakref.finalize(self, engine.dispose)
@@ -123,7 +125,7 @@ class Database:
 
         Raises ``StorageError``; ``DatabaseAway`` says whether that is in doubt.
         """
-        with self._transaction(self._writing) as connection:
+        with self._alone(), self._transaction(self._writing) as connection:
             yield connection
 
     @contextmanager
@@ -148,12 +150,28 @@ class Database:
     @contextmanager
     def write_cursor(self) -> Iterator[Any]:
         """As :meth:`write`, with the driver's own cursor."""
-        with self._cursor() as (connection, cursor):
+        with self._alone(), self._cursor() as (connection, cursor):
             if self.kind == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             yield cursor
             with self._explained(in_doubt=True):
                 connection.commit()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """On SQLite, our threads write in turn: who finds the file locked sleeps, ever longer, and others pass it.
+
+        Whoever does not get its turn asks the file itself, which says what is wrong.
+        """
+        if self.kind != "sqlite":
+            yield
+            return
+        has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self._turn.release()
 
     @contextmanager
     def _cursor(self) -> Iterator[tuple[Any, Any]]:

@@ -34,7 +34,9 @@ class SqlTaskLists:
         if after is not None:
             created_ms, number = after
             older = tasks.c.created_ms < created_ms
-            asking = asking.where(or_(older, and_(tasks.c.created_ms == created_ms, tasks.c.number < number)))
+            same = and_(tasks.c.created_ms == created_ms, tasks.c.number < number)
+            # The first condition says nothing new: by it the index is entered here, where an OR begins at its end.
+            asking = asking.where(tasks.c.created_ms <= created_ms, or_(older, same))
         asking = asking.order_by(tasks.c.created_ms.desc(), tasks.c.number.desc()).limit(limit)
 
         def work(connection: Connection) -> list[ListedTask]:

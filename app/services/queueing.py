@@ -24,8 +24,15 @@ def queue_run(
     *,
     priority: int = 0,
     parallel: int | None = None,
+    is_new: bool = False,
 ) -> None:
-    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
+    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then.
+
+    ``is_new``: the task was just made, and its row says that it is queued.
+    """
+    if is_new:
+        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
+        return
     # The status first: a worker may have it before we are back.
     workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
     try:

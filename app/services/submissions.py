@@ -41,7 +41,15 @@ def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -
     try:
         if tags:
             workplace.lists.set_tags(row.id, tags)
-        queue_run(workplace, queue, row, MAIN, priority=submission.priority, parallel=submission.parallel)
+        queue_run(
+            workplace,
+            queue,
+            row,
+            MAIN,
+            priority=submission.priority,
+            parallel=submission.parallel,
+            is_new=True,
+        )
     except BaseException:
         delete_task(workplace, row)
         raise
