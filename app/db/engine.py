@@ -18,7 +18,7 @@ BUSY_SECONDS: Final = 15.0
 """How long a writer waits for another one's lock on SQLite."""
 
 POOL_SIZE: Final = 25
-"""The most connections of a process. All are kept: under load, to open one again cost more than what it was for."""
+"""The most connections of a process. All are kept, so that none is opened anew for each request under load."""
 
 CONNECT_SECONDS: Final = 10
 
