@@ -82,7 +82,7 @@ def _task_of(response: Response) -> str | None:
 @audit.get("/audit")
 @audit.input(AuditQuery, location="query")
 @audit.output(AuditPageOut)
-@audit.doc(summary="Who changed what", operation_id="listAudit", responses=problems(422))
+@audit.doc(summary="Who changed what", operation_id="list_audit", responses=problems(422))
 def many(query_data: AuditQuery) -> Any:
     """The newest first. Takes the role admin."""
     place().actor.require("admin")

@@ -52,7 +52,7 @@ class KeysOut(BaseModel):
 
 @keys.get("")
 @keys.output(KeysOut)
-@keys.doc(summary="List the keys", operation_id="listKeys", responses=problems())
+@keys.doc(summary="List the keys", operation_id="list_keys", responses=problems())
 def many() -> Any:
     """Revoked ones too."""
     return {"items": [key_document(row) for row in list_keys(place())]}
@@ -61,7 +61,7 @@ def many() -> Any:
 @keys.post("")
 @keys.input(KeyIn, location="json")
 @keys.output(NewKeyOut, status_code=201)
-@keys.doc(summary="Make a key", operation_id="createKey", responses=problems(404, 422))
+@keys.doc(summary="Make a key", operation_id="create_key", responses=problems(404, 422))
 def create(json_data: KeyIn) -> Any:
     """It is shown once; what is kept is a hash."""
     made = create_key(place(), json_data.name, json_data.role, json_data.namespace, json_data.days)
@@ -70,7 +70,7 @@ def create(json_data: KeyIn) -> Any:
 
 @keys.delete("/<key_id>")
 @keys.output(KeyOut)
-@keys.doc(summary="Revoke a key", operation_id="revokeKey", responses=problems(404))
+@keys.doc(summary="Revoke a key", operation_id="revoke_key", responses=problems(404))
 def revoke(key_id: str) -> Any:
     """From now on it is not valid."""
     return key_document(revoke_key(place(), key_id))

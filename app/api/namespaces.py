@@ -94,7 +94,7 @@ class CallOut(BaseModel):
 
 @namespaces.get("/namespaces")
 @namespaces.output(NamespacesOut)
-@namespaces.doc(summary="List the namespaces", operation_id="listNamespaces", responses=problems())
+@namespaces.doc(summary="List the namespaces", operation_id="list_namespaces", responses=problems())
 def many() -> Any:
     """By name."""
     return answer({"items": [namespace_document(row) for row in list_namespaces(place())]})
@@ -103,7 +103,7 @@ def many() -> Any:
 @namespaces.post("/namespaces")
 @namespaces.input(NamespaceIn, location="json")
 @namespaces.output(NamespaceOut, status_code=201)
-@namespaces.doc(summary="Make a namespace", operation_id="createNamespace", responses=problems(409, 422))
+@namespaces.doc(summary="Make a namespace", operation_id="create_namespace", responses=problems(409, 422))
 def create(json_data: NamespaceIn) -> Any:
     """Takes the role admin."""
     row = create_namespace(
@@ -114,7 +114,7 @@ def create(json_data: NamespaceIn) -> Any:
 
 @namespaces.get("/namespaces/<name>")
 @namespaces.output(NamespaceOut)
-@namespaces.doc(summary="One namespace", operation_id="getNamespace", responses=problems(404))
+@namespaces.doc(summary="One namespace", operation_id="get_namespace", responses=problems(404))
 def one(name: str) -> Any:
     """With the tools it allows."""
     return answer(namespace_document(get_namespace(place(), name)))
@@ -123,7 +123,7 @@ def one(name: str) -> Any:
 @namespaces.patch("/namespaces/<name>")
 @namespaces.input(NamespaceChange, location="json")
 @namespaces.output(NamespaceOut)
-@namespaces.doc(summary="Change a namespace", operation_id="updateNamespace", responses=problems(404, 422))
+@namespaces.doc(summary="Change a namespace", operation_id="update_namespace", responses=problems(404, 422))
 def update(name: str, json_data: NamespaceChange) -> Any:
     """Takes the role admin."""
     row = update_namespace(place(), name, json_data.allowed_tools, json_data.description, json_data.policies)
@@ -132,7 +132,7 @@ def update(name: str, json_data: NamespaceChange) -> Any:
 
 @namespaces.delete("/namespaces/<name>")
 @namespaces.output({}, status_code=204)
-@namespaces.doc(summary="Remove a namespace", operation_id="deleteNamespace", responses=problems(404))
+@namespaces.doc(summary="Remove a namespace", operation_id="delete_namespace", responses=problems(404))
 def remove(name: str) -> Any:
     """Takes the role admin."""
     delete_namespace(place(), name)
@@ -141,7 +141,7 @@ def remove(name: str) -> Any:
 
 @namespaces.get("/tools")
 @namespaces.output(ToolsOut)
-@namespaces.doc(summary="List the tools", operation_id="listTools", responses=problems())
+@namespaces.doc(summary="List the tools", operation_id="list_tools", responses=problems())
 def tools() -> Any:
     """Those that plans of your tasks may call."""
     return answer({"items": [tool_document(tool) for tool in seen_tools(place())]})
@@ -149,7 +149,7 @@ def tools() -> Any:
 
 @namespaces.get("/tools/<name>")
 @namespaces.output(ToolOut)
-@namespaces.doc(summary="One tool", operation_id="getTool", responses=problems(404))
+@namespaces.doc(summary="One tool", operation_id="get_tool", responses=problems(404))
 def tool(name: str) -> Any:
     """Its schema, effect class and description."""
     return answer(tool_document(seen_tool(place(), name)))
@@ -158,7 +158,7 @@ def tool(name: str) -> Any:
 @namespaces.post("/tools/<name>/call")
 @namespaces.input(CallIn, location="json")
 @namespaces.output(CallOut)
-@namespaces.doc(summary="Call a tool by hand", operation_id="callTool", responses=problems(404, 422))
+@namespaces.doc(summary="Call a tool by hand", operation_id="call_tool", responses=problems(404, 422))
 def call(name: str, json_data: CallIn) -> Any:
     """Outside of any run; what it does to the outside, it does."""
     return answer(call_document(*call_tool(place(), name, json_data.arguments)))

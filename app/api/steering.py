@@ -92,7 +92,7 @@ def decide_about(task_id: str, json_data: Decide) -> Any:
 @steering.input(SetVariables, location="json")
 @steering.output(SetOut, status_code=201)
 @steering.doc(
-    summary="Set variables at any commit", operation_id="setVariables", responses=problems(404, 409, 422)
+    summary="Set variables at any commit", operation_id="set_variables", responses=problems(404, 409, 422)
 )
 def set_at(task_id: str, json_data: SetVariables) -> Any:
     """On a new branch, which goes on from there."""
@@ -105,7 +105,7 @@ def set_at(task_id: str, json_data: SetVariables) -> Any:
 
 @steering.get("/branches")
 @steering.output(BranchesOut)
-@steering.doc(summary="List the branches", operation_id="listBranches", responses=problems(404, 409))
+@steering.doc(summary="List the branches", operation_id="list_branches", responses=problems(404, 409))
 def branches(task_id: str) -> Any:
     """By name."""
     return {"items": [view.to_json() for view in list_branches(place(), the_task(task_id))]}
@@ -122,7 +122,7 @@ def fork(task_id: str, json_data: Fork) -> Any:
 
 @steering.delete("/branches/<path:name>")
 @steering.output({}, status_code=204)
-@steering.doc(summary="Remove a branch", operation_id="deleteBranch", responses=problems(404, 409, 422))
+@steering.doc(summary="Remove a branch", operation_id="delete_branch", responses=problems(404, 409, 422))
 def remove(task_id: str, name: str) -> Any:
     """Its commits stay until garbage is collected."""
     row = the_task(task_id)

@@ -45,7 +45,7 @@ def submit(json_data: Submit) -> Any:
 @tasks.get("/tasks")
 @tasks.input(TaskQuery, location="query")
 @tasks.output(TasksOut)
-@tasks.doc(summary="List the tasks, newest first", operation_id="listTasks", responses=problems(422))
+@tasks.doc(summary="List the tasks, newest first", operation_id="list_tasks", responses=problems(422))
 def many(query_data: TaskQuery) -> Any:
     """Filters may be combined."""
     chosen = TaskFilter(
@@ -62,7 +62,7 @@ def many(query_data: TaskQuery) -> Any:
 
 @tasks.get("/tasks/<task_id>")
 @tasks.output(TaskOut)
-@tasks.doc(summary="One task", operation_id="getTask", responses=tagged(404, 409))
+@tasks.doc(summary="One task", operation_id="get_task", responses=tagged(404, 409))
 def one(task_id: str) -> Any:
     """By its id or the beginning of one."""
     document = task_with_tags(place(), the_task(task_id))
@@ -72,7 +72,7 @@ def one(task_id: str) -> Any:
 
 @tasks.delete("/tasks/<task_id>")
 @tasks.output({}, status_code=204)
-@tasks.doc(summary="Remove a task and its history", operation_id="deleteTask", responses=problems(404, 409))
+@tasks.doc(summary="Remove a task and its history", operation_id="delete_task", responses=problems(404, 409))
 def remove(task_id: str) -> Any:
     """Refused while it runs."""
     row = the_task(task_id)
@@ -83,7 +83,7 @@ def remove(task_id: str) -> Any:
 @tasks.get("/waiting")
 @tasks.input(PageQuery, location="query")
 @tasks.output(WaitingPageOut)
-@tasks.doc(summary="What waits for a person", operation_id="listWaiting", responses=problems(422))
+@tasks.doc(summary="What waits for a person", operation_id="list_waiting", responses=problems(422))
 def waiting(query_data: PageQuery) -> Any:
     """Across all tasks: which call, why, and what each choice will do."""
     items, after = waiting_tasks(place(), query_data.limit, _after(query_data))

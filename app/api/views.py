@@ -45,7 +45,7 @@ class ReportOut(RootModel[dict[str, Any]]):
 @views.get("/view")
 @views.input(ViewQuery, location="query")
 @views.output(ViewOut)
-@views.doc(summary="A task at a revision", operation_id="viewTask", responses=problems(404, 409, 422))
+@views.doc(summary="A task at a revision", operation_id="view_task", responses=problems(404, 409, 422))
 def view(task_id: str, query_data: ViewQuery) -> Any:
     """Its plan, each step's state, its variables, whole, and what it waits for."""
     return show_task(place(), the_task(task_id), query_data.at).to_json()
@@ -54,7 +54,7 @@ def view(task_id: str, query_data: ViewQuery) -> Any:
 @views.get("/report")
 @views.input(ReportQuery, location="query")
 @views.output(ReportOut)
-@views.doc(summary="How a run stands", operation_id="reportRun", responses=problems(404, 409, 422))
+@views.doc(summary="How a run stands", operation_id="report_run", responses=problems(404, 409, 422))
 def report(task_id: str, query_data: ReportQuery) -> Any:
     """Its status, and when it has ended its answer or error. The machine's own revisions of the branch are followed:
     `branch` is where the last of them led."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db.base import TaskRow
+from app.errors import ConfigurationError, InputError
 from app.queue.base import RunQueue
 from app.services.deletion import delete_task
 from app.services.planning import require_askers
@@ -28,15 +29,15 @@ class Submission:
 def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -> TaskRow:
     """Make the task and queue it; gives its row.
 
-    Raises as :func:`app.services.tasks.submit_task`, ``InputError`` for a tag, ``ConfigurationError`` where a model
-    would have to write the plan and none is configured, ``Busy``; nothing is kept then.
+    Raises as :func:`app.services.tasks.submit_task`, ``InputError`` for a tag, and where a model would have to write
+    the plan and none is configured, ``Busy``; nothing is kept then.
     """
     tags = checked_tags(submission.tags)
     new = submission.new
     check_goal(new.goal)
     if new.plan is None or new.revise:
         workplace.actor.require("operator")
-        require_askers(workplace)
+        _require_model(workplace)
     row = submit_task(workplace, new)
     try:
         if tags:
@@ -54,3 +55,10 @@ def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -
         delete_task(workplace, row)
         raise
     return workplace.tasks.get(row.id)
+
+
+def _require_model(workplace: Workplace) -> None:
+    try:
+        require_askers(workplace)
+    except ConfigurationError as error:  # what can be done about it here is to send a plan
+        raise InputError(error.message, hint=f"send a plan; {error.hint}") from None

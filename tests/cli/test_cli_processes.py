@@ -155,6 +155,7 @@ def test_an_interruption_is_reported_as_json(cli: CommandLine) -> None:
         "execute", "--goal", "g", "--plan", cli.plan(call("nap", "final_answer", seconds=20)), "--json"
     )
     wait_until(lambda: any(task["status"] == "running" for task in cli.json("tasks")))
+    time.sleep(0.3)  # until the step is under way
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)

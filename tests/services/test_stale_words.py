@@ -78,7 +78,10 @@ def test_a_worker_that_lost_its_branch_says_so_and_not_that_the_run_waits(tmp_pa
     def stalled(event: Event) -> None:
         """After the first step another worker takes over and goes on to the end."""
         if isinstance(event, StepCommitted) and not others:
-            place.leases.release(task.id, "main", 1)
+            holder = place.leases.holder(task.id, "main")
+            assert holder is not None
+            fence = place.leases.acquire(task.id, "main", "another", 30, dead=holder[0])
+            place.leases.release(task.id, "main", fence)
             others.append(run(place, task))
 
     with pytest.raises(BranchMoved):
