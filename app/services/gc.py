@@ -140,13 +140,20 @@ def _refuse_running(workplace: Workplace, task: TaskRow) -> None:
         refuse_running(workplace, task, row.name)
 
 
+def _branches(workplace: Workplace, task: TaskRow, store: Store) -> tuple[set[str], set[str]]:
+    """By the rows, the current one too, and by the refs; in this order: a new one has its ref first, its row then."""
+    known = {row.name for row in workplace.tasks.branches(task.id)}
+    known.add(workplace.tasks.get(task.id).current_branch)
+    return known, {ref.removeprefix(HEADS) for ref in store.refs() if ref.startswith(HEADS)}
+
+
 def _clear_held(
     workplace: Workplace, task: TaskRow, store: Store, options: GcOptions, cleared: Cleared
 ) -> None:
-    # In this order: a branch that is just being made has its ref first, its row then.
-    known = {row.name for row in workplace.tasks.branches(task.id)}
-    branches = {ref.removeprefix(HEADS) for ref in store.refs() if ref.startswith(HEADS)}
-    if not branches or known - branches or task.current_branch not in branches:
+    known, branches = _branches(workplace, task, store)
+    if known - branches:  # one that was deleted between the two looks
+        known, branches = _branches(workplace, task, store)
+    if known - branches:
         # What its objects were reached by is lost. They are all that is left of it.
         raise StorageError("a branch is missing in its history", hint=_FSCK)
     also = runs_forked_from(workplace, task, Repository(store))

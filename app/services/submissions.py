@@ -61,4 +61,4 @@ def _require_model(workplace: Workplace) -> None:
     try:
         require_askers(workplace)
     except ConfigurationError as error:  # what can be done about it here is to send a plan
-        raise InputError(error.message, hint=f"send a plan; {error.hint}") from None
+        raise InputError(error.message, hint=error.hint) from None

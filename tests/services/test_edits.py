@@ -63,7 +63,7 @@ def test_only_what_depends_on_the_variable_is_asked_again(place: Workplace) -> N
     assert edited.branch == "edit-1" and find_task(place, task.id).current_branch == "edit-1"
     report = run_branch(place, task, edited.branch, RunOptions(Interrupts()))
     assert report.final_answer == "one three"
-    assert CALLS == ["one", "two", "three"]
+    assert sorted(CALLS) == ["one", "three", "two"]  # side by side, in any order
     assert replay_branch(place, task, edited.branch)[1].divergence is None
 
 
