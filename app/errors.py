@@ -12,6 +12,7 @@ StackVMError
 ├── PlanRejected               the plan's author: the checker's findings        (exit 4)
 │   └── PlanNotClean           a model's plan that kept errors after every round
 ├── ConfigurationError         the operator: settings, migrations, tool files   (exit 2)
+│   └── NoModelHere            what was submitted takes a model that a server lacks
 ├── StorageError               the operator: database or disk                   (exit 1)
 │   └── DamagedHistory         an object is missing or is not what its id says
 ├── ModelError                 the operator: key, model, server, or a budget    (exit 1)
@@ -122,6 +123,10 @@ class PlanNotClean(PlanRejected):
 
 class ConfigurationError(StackVMError):
     """A setting, a missing migration or a tool file stands in the way."""
+
+
+class NoModelHere(ConfigurationError):
+    """What was submitted takes a model, and this server has none: send a plan."""
 
 
 class StorageError(StackVMError):

@@ -24,6 +24,7 @@ from app.errors import (
     InvalidValue,
     LeaseHeld,
     ModelError,
+    NoModelHere,
     NotFound,
     PlanRejected,
     StackVMError,
@@ -43,6 +44,7 @@ _BY_ERROR: Final[tuple[tuple[type[StackVMError], int, str], ...]] = (
     (LeaseHeld, 409, "branch-is-run"),
     (BranchMoved, 409, "branch-moved"),
     (ModelError, 502, "model-error"),
+    (NoModelHere, 422, "not-configured"),
     (ConfigurationError, 503, "not-configured"),
     (StorageError, 503, "storage-error"),
 )

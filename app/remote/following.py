@@ -91,7 +91,11 @@ class Follower:
         if report.branch != self._branch:
             self._go_over(report.revisions[self._followed])
             return self._look()
-        return (report, is_scripted) if report.status in AT_REST else None
+        if report.status not in AT_REST:
+            return None
+        if self._listener is not None and report.head != self._told:  # it went on between the two looks
+            self._tell_until(report.head)
+        return report, is_scripted
 
     def _go_over(self, revised: Revised) -> None:
         """The machine has revised the plan: the run goes on there."""

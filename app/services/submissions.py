@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db.base import TaskRow
-from app.errors import ConfigurationError, InputError
+from app.errors import ConfigurationError, NoModelHere
 from app.queue.base import RunQueue
 from app.services.deletion import delete_task
 from app.services.planning import require_askers
@@ -29,8 +29,8 @@ class Submission:
 def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -> TaskRow:
     """Make the task and queue it; gives its row.
 
-    Raises as :func:`app.services.tasks.submit_task`, ``InputError`` for a tag, and where a model would have to write
-    the plan and none is configured, ``Busy``; nothing is kept then.
+    Raises as :func:`app.services.tasks.submit_task`, ``InputError`` for a tag, ``NoModelHere`` where a model would
+    have to write the plan and none is configured, ``Busy``; nothing is kept then.
     """
     tags = checked_tags(submission.tags)
     new = submission.new
@@ -60,5 +60,5 @@ def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -
 def _require_model(workplace: Workplace) -> None:
     try:
         require_askers(workplace)
-    except ConfigurationError as error:  # what can be done about it here is to send a plan
-        raise InputError(error.message, hint=error.hint) from None
+    except ConfigurationError as error:
+        raise NoModelHere(error.message, hint=error.hint) from None

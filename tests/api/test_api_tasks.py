@@ -162,6 +162,6 @@ def test_every_change_is_noted_once(server: LookServer) -> None:
 def test_a_goal_that_nobody_can_plan_is_refused(server: LookServer) -> None:
     for body in ({"goal": "g"}, {"goal": "g", "plan": PLAN, "revise": True}):
         refused = server.post("/api/tasks", body, 422)
-        assert refused["code"] == "invalid-input"
+        assert refused["code"] == "not-configured"
         assert "LLM_PROVIDER" in refused["detail"]
     assert server.get("/api/tasks")["items"] == []
