@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from app.db.base import TaskRow
 from app.errors import Conflict
-from app.history.journal import Journal
-from app.history.repository import HEADS
 from app.queue.base import RunQueue
 from app.services.branches import require_branch
 from app.services.leases import hold_lease
 from app.services.queueing import queue_run
 from app.services.runs import raise_limit
-from app.services.scribes import open_scribe
+from app.services.scribes import open_held
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
@@ -58,7 +56,4 @@ def _raise_limit(workplace: Workplace, task: TaskRow, branch: str, max_steps: in
         open_repository(workplace, task) as repository,
         hold_lease(workplace, task, branch, Interrupts()) as heartbeat,
     ):
-        ref = HEADS + branch
-        repository.store.raise_fence(ref, heartbeat.fence)
-        journal = Journal(repository.store, ref, repository.head(branch), fence=heartbeat.fence)
-        raise_limit(workplace, open_scribe(repository, task.id, journal), max_steps)
+        raise_limit(workplace, open_held(repository, task.id, branch, heartbeat.fence), max_steps)

@@ -22,3 +22,11 @@ def open_scribe(repository: Repository, task_id: str, journal: Journal) -> Scrib
 def open_fork(repository: Repository, task_id: str, at: bytes, branch: str) -> Scribe:
     """A scribe at ``at`` whose first flush makes ``branch``: nobody sees the branch without what it was made for."""
     return open_scribe(repository, task_id, Journal(repository.store, HEADS + branch, at, makes_branch=True))
+
+
+def open_held(repository: Repository, task_id: str, branch: str, fence: int) -> Scribe:
+    """A scribe of a branch whose lease is held by that fence. Raises ``BranchMoved`` where there is a higher one."""
+    ref = HEADS + branch
+    repository.store.raise_fence(ref, fence)
+    journal = Journal(repository.store, ref, repository.head(branch), fence=fence)
+    return open_scribe(repository, task_id, journal)

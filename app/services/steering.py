@@ -10,11 +10,9 @@ from typing import Any, Final
 from app.crash_points import reached
 from app.db.base import Request, TaskRow
 from app.errors import Conflict, LeaseHeld
-from app.history.journal import Journal
-from app.history.repository import HEADS
 from app.services.branches import require_branch, status_of
 from app.services.leases import find_holder, hold_lease
-from app.services.scribes import open_scribe
+from app.services.scribes import open_held
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.interrupts import Interrupts
@@ -158,13 +156,10 @@ class _Steering:
 
     def _commit_stop(self, fence: int) -> None:
         with open_repository(self._workplace, self._task) as repository:
-            ref = HEADS + self._branch
-            repository.store.raise_fence(ref, fence)
-            journal = Journal(repository.store, ref, repository.head(self._branch), fence=fence)
-            scribe = open_scribe(repository, self._task.id, journal)
+            scribe = open_held(repository, self._task.id, self._branch, fence)
             record = cancelled_by(self._workplace.person, self._workplace.clock_ms())
             scribe.stop(record, author=record["who"])
-            journal.flush()
+            scribe.journal.flush()
             reached("stop.committed")
 
     def _look(self) -> Steered:

@@ -17,7 +17,7 @@ from app.plan.parse import plan_from_json
 from app.services.choices import find_earlier, with_choices
 from app.services.leases import find_holder, hold_lease
 from app.services.runs import RunOptions, make_caller
-from app.services.scribes import open_scribe
+from app.services.scribes import open_held, open_scribe
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.decisions import CHOICES, Waiting
@@ -107,10 +107,7 @@ def decide(workplace: Workplace, task: TaskRow, branch: str, decision: Decision)
         open_repository(workplace, task) as repository,
         hold_lease(workplace, task, branch, Interrupts()) as heartbeat,
     ):
-        ref = HEADS + branch
-        repository.store.raise_fence(ref, heartbeat.fence)
-        journal = Journal(repository.store, ref, repository.head(branch), fence=heartbeat.fence)
-        scribe = open_scribe(repository, task.id, journal)
+        scribe = open_held(repository, task.id, branch, heartbeat.fence)
         doubts = _find_doubts(workplace, task, repository, branch, scribe)
         if not doubts:
             raise _nothing_to_decide(repository, branch)
@@ -118,7 +115,7 @@ def decide(workplace: Workplace, task: TaskRow, branch: str, decision: Decision)
         records = [_record(workplace, repository, waiting, decision) for waiting in chosen]
         for record in records:
             commit = scribe.decide(record, author=workplace.person)
-        journal.flush()
+        scribe.journal.flush()
         reached("decision.committed")
         workplace.tasks.note_run(task.id, branch, PAUSED, workplace.clock_ms())
     items = tuple(waiting.place.item for waiting in chosen if waiting.place.item is not None)
