@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.db.base import TaskRow
-from app.db.serving import Job
+from app.db.serving import Claim, Job, JobTable
 from app.queue.base import RunQueue
+from app.services.giving_up import MAX_TAKEOVERS, give_up, head_of
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
 from app.services.workplace import Workplace
@@ -43,10 +44,22 @@ def queue_run(
 
 
 def run_claimed(
-    workplace: Workplace, job: Job, interrupts: Interrupts, listener: Listener | None
+    workplace: Workplace,
+    jobs: JobTable,
+    claim: Claim,
+    interrupts: Interrupts,
+    listener: Listener | None,
 ) -> RunReport | None:
-    """Run a job to its end. ``None`` where the task has been ended meanwhile. Raises as :func:`run_branch`."""
+    """Run a job to its end. ``None`` where it was given up: its worker died of it too often. Raises as
+    :func:`run_branch`."""
+    job = claim.job
     task = workplace.tasks.get(job.task_id)
+    if claim.takeovers:
+        head = head_of(workplace, task, job.branch)
+        takeovers = jobs.note_takeover(claim.number, workplace.presence.owner, head)
+        if takeovers >= MAX_TAKEOVERS:
+            give_up(workplace, task, job.branch, takeovers)
+            return None
     options = RunOptions(interrupts, listener, parallel=job.parallel or WIDTH)
     return run_branch(workplace, task, job.branch, options)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
@@ -24,6 +24,8 @@ POLL_SECONDS: Final = 0.5
 """How late a job that another process put is seen."""
 _ORPHANS_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
+_SOON_SECONDS: Final = 0.1
+_NOW_SECONDS: Final = 2.0
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Watcher(Protocol):
 
 
 class WorkerThreads:
-    """``threads`` runs at once. ``watcher`` hears of them."""
+    """``threads`` runs at once, of all tasks or those of some namespaces. ``watcher`` hears of them."""
 
     def __init__(
         self,
@@ -49,17 +51,23 @@ class WorkerThreads:
         queue: RunQueue,
         *,
         threads: int,
+        namespaces: Collection[str] = (),
         watcher: Watcher | None = None,
     ) -> None:
         self._workplace = workplace
         self._jobs = jobs
         self._queue = queue
         self._count = threads
+        self._namespaces = namespaces
         self._watcher = watcher
         self._stopping = threading.Event()
         self._running: dict[int, Interrupts] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self.ended = 0
+        """How many runs ended here, or wait for somebody."""
+        self.given_back = 0
+        """How many runs others are to go on with."""
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -70,12 +78,30 @@ class WorkerThreads:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, seconds: float) -> None:
-        """Have all runs pause, and wait at most so long until their jobs are given back."""
+    def stop(self, seconds: float) -> int:
+        """Have all runs pause, and wait at most so long until their jobs are given back; then have them stop at once.
+        Gives how many runs did not even do that: they go on elsewhere when their leases have run out."""
         self._stopping.set()
         with self._lock:
             for interrupts in self._running.values():
                 interrupts.ask(Asked("pause", _SHUTDOWN))
+        self._join(seconds)
+        self.stop_now()
+        self._join(_NOW_SECONDS)
+        left = len(self._running)
+        if left:
+            with suppress(StorageError):
+                self.given_back += self._jobs.give_back_all(self._workplace.presence.owner)
+        return left
+
+    def stop_now(self) -> None:
+        """Have all runs stop without waiting for their steps: nothing is lost, and they go on elsewhere."""
+        self._stopping.set()
+        with self._lock:
+            for interrupts in self._running.values():
+                interrupts.stop_now()
+
+    def _join(self, seconds: float) -> None:
         deadline = monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - monotonic()))
@@ -85,67 +111,93 @@ class WorkerThreads:
         """How many runs this process has."""
         return len(self._running)
 
+    def _names(self) -> Collection[str | None]:
+        """The namespaces that are looked after by now; ``None``: tasks without one."""
+        if self._namespaces:
+            return self._namespaces
+        try:
+            return [None, *(row.name for row in self._workplace.namespaces.list())]
+        except StorageError:
+            return [None]
+
     def _work(self) -> None:
+        line = self._queue.open_line(self._names)
         while not self._stopping.is_set():
+            look = line.next(POLL_SECONDS)
+            if look is None:
+                continue
             try:
-                claim = self._claim()
+                claim = None if self._stopping.is_set() else self._claim(look.task_id)
             except StackVMError as error:
                 logger.warning("no job can be taken: %s", error)
+                line.settle(found=False)
                 self._stopping.wait(_RETRY_SECONDS)
                 continue
-            if claim is None:
-                self._queue.wait(POLL_SECONDS)
-            else:
-                self._run(claim)
+            again = claim is not None and self._run(claim)
+            line.settle(found=claim is not None, again=again)
+        line.close()
 
-    def _claim(self) -> Claim | None:
+    def _claim(self, task_id: str | None) -> Claim | None:
         return self._jobs.claim(
             self._workplace.presence.owner,
             self._workplace.lease_seconds,
             limits=running_limits(self._workplace),
+            namespaces=self._namespaces,
+            task_id=task_id,
         )
 
-    def _run(self, claim: Claim) -> None:
+    def _run(self, claim: Claim) -> bool:
+        """Whether another is to go on with it at once."""
         interrupts = Interrupts()
         with self._lock:
             self._running[claim.number] = interrupts
         if self._stopping.is_set():
             interrupts.ask(Asked("pause", _SHUTDOWN))
         try:
-            self._run_claimed(claim, interrupts)
+            return self._run_claimed(claim, interrupts)
         finally:
             with self._lock:
                 del self._running[claim.number]
             if self._watcher is not None:
                 self._watcher.close(claim.job.task_id, claim.job.branch)
 
-    def _run_claimed(self, claim: Claim, interrupts: Interrupts) -> None:
+    def _run_claimed(self, claim: Claim, interrupts: Interrupts) -> bool:
         owner = self._workplace.presence.owner
-        later: float | None = None
+        later = self._run_until(claim, interrupts)
+        with suppress(StorageError):  # else the claim runs out
+            if later is None:
+                self._jobs.remove(claim.number, owner)
+                self.ended += 1
+            else:
+                self._jobs.give_back(claim.number, owner, later)
+                self.given_back += 1
+            if claim.job.namespace in running_limits(self._workplace):
+                self._queue.freed(claim.job.namespace)
+        return later == 0.0
+
+    def _run_until(self, claim: Claim, interrupts: Interrupts) -> float | None:
+        """Run it; gives after how many seconds somebody is to go on with it, if anybody."""
         try:
-            report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim))
-            if (
-                report is not None
-                and report.status == "paused"
-                and interrupts.asked == Asked("pause", _SHUTDOWN)
-            ):
-                later = 0.0
-        except (LeaseHeld, BranchMoved) as error:
-            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished.
+            report = run_claimed(self._workplace, self._jobs, claim, interrupts, self._listener(claim))
+            was_asked = interrupts.asked == Asked("pause", _SHUTDOWN)
+            return 0.0 if report is not None and report.status == "paused" and was_asked else None
+        except KeyboardInterrupt:  # it was to stop at once
+            return 0.0
+        except LeaseHeld as error:
+            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished. Or it died.
             logger.info("%s", error)
-            later = _RETRY_SECONDS
+            return min(_RETRY_SECONDS, max(_SOON_SECONDS, error.seconds_left))
+        except BranchMoved as error:
+            logger.info("%s", error)
+            return _RETRY_SECONDS
         except StorageError as error:
             logger.warning("task %s is put back: %s", claim.job.task_id, error)
-            later = _RETRY_SECONDS
+            return _RETRY_SECONDS
         except (NotFound, ConfigurationError, StackVMError) as error:
             logger.warning("task %s: %s", claim.job.task_id, error)
         except Exception:
             logger.exception("task %s ended by a fault of ours", claim.job.task_id)
-        with suppress(StorageError):  # else the claim runs out
-            if later is None:
-                self._jobs.remove(claim.number, owner)
-            else:
-                self._jobs.give_back(claim.number, owner, later)
+        return None
 
     def _listener(self, claim: Claim) -> Listener:
         told = self._watcher.open(claim.job.task_id, claim.job.branch) if self._watcher is not None else None
