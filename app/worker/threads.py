@@ -26,6 +26,7 @@ _ORPHANS_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
 _SOON_SECONDS: Final = 0.1
 _NOW_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.1
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class WorkerThreads:
         self._namespaces = namespaces
         self._watcher = watcher
         self._stopping = threading.Event()
+        self._at_once = threading.Event()
         self._running: dict[int, Interrupts] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -85,11 +87,13 @@ class WorkerThreads:
         with self._lock:
             for interrupts in self._running.values():
                 interrupts.ask(Asked("pause", _SHUTDOWN))
-        self._join(seconds)
+        self._join(seconds, self._at_once.is_set)
         self.stop_now()
         self._join(_NOW_SECONDS)
         left = len(self._running)
         if left:
+            # Tools that heed nothing end with the process. Others need not count us among the dead of their runs.
+            self._workplace.presence.leave_trace()
             with suppress(StorageError):
                 self.given_back += self._jobs.give_back_all(self._workplace.presence.owner)
         return left
@@ -100,11 +104,13 @@ class WorkerThreads:
         with self._lock:
             for interrupts in self._running.values():
                 interrupts.stop_now()
+        self._at_once.set()
 
-    def _join(self, seconds: float) -> None:
+    def _join(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         deadline = monotonic() + seconds
         for thread in self._threads:
-            thread.join(max(0.0, deadline - monotonic()))
+            while thread.is_alive() and monotonic() < deadline and not is_over():
+                thread.join(min(_LOOK_SECONDS, max(0.0, deadline - monotonic())))
 
     @property
     def under_way(self) -> int:
