@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Final, Protocol
 
@@ -27,6 +28,7 @@ _RETRY_SECONDS: Final = 2.0
 _SOON_SECONDS: Final = 0.1
 _NOW_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
+_LIMITS_SECONDS: Final = 1.0
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class WorkerThreads:
         self._stopping = threading.Event()
         self._at_once = threading.Event()
         self._running: dict[int, Interrupts] = {}
+        self._limits_read: tuple[float, Mapping[str, int]] = (-inf, {})
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self.ended = 0
@@ -126,6 +129,14 @@ class WorkerThreads:
         except StorageError:
             return [None]
 
+    def _limits(self) -> Mapping[str, int]:
+        """Those of namespaces, as they were a moment ago."""
+        read_at, limits = self._limits_read
+        if monotonic() >= read_at + _LIMITS_SECONDS:
+            limits = running_limits(self._workplace)
+            self._limits_read = monotonic(), limits
+        return limits
+
     def _work(self) -> None:
         line = self._queue.open_line(self._names)
         while not self._stopping.is_set():
@@ -147,7 +158,7 @@ class WorkerThreads:
         return self._jobs.claim(
             self._workplace.presence.owner,
             self._workplace.lease_seconds,
-            limits=running_limits(self._workplace),
+            limits=self._limits(),
             namespaces=self._namespaces,
             task_id=task_id,
         )
@@ -177,8 +188,9 @@ class WorkerThreads:
             else:
                 self._jobs.give_back(claim.number, owner, later)
                 self.given_back += 1
-            if claim.job.namespace in running_limits(self._workplace):
-                self._queue.freed(claim.job.namespace)
+            namespace = claim.job.namespace
+            if namespace is not None and namespace in self._limits():
+                self._queue.freed(namespace)
         return later == 0.0
 
     def _run_until(self, claim: Claim, interrupts: Interrupts) -> float | None:

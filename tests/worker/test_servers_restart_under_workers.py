@@ -95,7 +95,9 @@ def _submit_while(fleet: Fleet, served: Served, count: int) -> int:
     stopping = threading.Event()
 
     def replace() -> None:
-        served.process.send_signal(signal.SIGHUP)  # gunicorn replaces its workers, when the new ones are there
+        served.process.send_signal(
+            signal.SIGHUP
+        )  # gunicorn replaces its workers, when the new ones are there
         while not stopping.wait(2.0):
             old = fleet.living()[0]
             fleet.start("-c", "4")
