@@ -19,6 +19,9 @@ if _FOLDER not in os.environ:
 # Behind it: what counts looks for the folder when it is loaded.
 from prometheus_client import multiprocess  # noqa: E402
 
+from app.config import load_settings  # noqa: E402
+from app.errors import StackVMError  # noqa: E402
+from app.observability.logs import is_pretty, log_config  # noqa: E402
 from app.server import refuse_open_bind  # noqa: E402
 
 worker_class = "gthread"
@@ -30,6 +33,11 @@ graceful_timeout = 30
 keepalive = 30
 limit_request_line = 8190
 control_socket_disable = True
+try:
+    _settings = load_settings()
+except StackVMError as error:
+    sys.exit(f"error: {error}")
+logconfig_dict = log_config(_settings.log_format, _settings.log_level)
 
 
 def on_starting(server: Any) -> None:
@@ -43,7 +51,10 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Say where it is."""
     for listener in server.LISTENERS:
-        print(f"StackVM answers at {listener}", file=sys.stderr)
+        if is_pretty(_settings.log_format):
+            print(f"StackVM answers at {listener}", file=sys.stderr)
+        else:
+            server.log.info("StackVM answers at %s", listener, extra={"event": "server.ready"})
 
 
 # Every open event stream is a file to the process; the soft limit is often 1,024.

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from app.api.problems import Problem
 from app.errors import StackVMError
+from app.log_fields import carried
 
 _Prepared = TypeVar("_Prepared")
 
@@ -38,7 +39,9 @@ class Errands:
             raise problem
         try:
             prepared = prepare()
-            thread = threading.Thread(target=self._run, args=(work, prepared), daemon=True, name="errand")
+            thread = threading.Thread(
+                target=carried(self._run), args=(work, prepared), daemon=True, name="errand"
+            )
             thread.start()
         except BaseException:
             self._slots.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.db.base import TaskRow
 from app.db.serving import Job
+from app.log_fields import current_trace
 from app.queue.base import RunQueue
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
@@ -30,13 +31,14 @@ def queue_run(
 
     ``is_new``: the task was just made, and its row says that it is queued.
     """
+    job = Job(task.id, branch, task.namespace, priority, parallel, current_trace())
     if is_new:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
+        queue.put(job)
         return
     # The status first: a worker may have it before we are back.
     workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
     try:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
+        queue.put(job)
     except BaseException:
         workplace.tasks.note_run(task.id, branch, task.status, workplace.clock_ms(), error=task.error)
         raise

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from app.db.base import TaskRow
 from app.errors import BaseMoved, BranchMoved, Conflict, InputError, NotFound, PlanRejected
-from app.llm.base import Watch
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
@@ -156,7 +155,7 @@ def suggest_revision(
         listener(RevisionStarted(askers.model, askers.is_scripted, 1, 1))
     watcher = watcher_of(listener)
     return revise_plan(
-        askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
+        askers.reasoning.followed_by(watcher.of_calls),
         goal=snapshot.goal["goal"],
         catalog=workplace.catalog(task.namespace),
         plan=plan,
