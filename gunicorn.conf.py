@@ -17,11 +17,12 @@ if _FOLDER not in os.environ:
     _made.append((os.getpid(), os.environ[_FOLDER]))
 
 # Behind it: what counts looks for the folder when it is loaded.
+from gunicorn.glogging import Logger  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
 from app.config import load_settings  # noqa: E402
 from app.errors import StackVMError  # noqa: E402
-from app.observability.logs import is_pretty, log_config  # noqa: E402
+from app.observability.logs import is_pretty, set_up_logs  # noqa: E402
 from app.server import refuse_open_bind  # noqa: E402
 
 worker_class = "gthread"
@@ -37,7 +38,17 @@ try:
     _settings = load_settings()
 except StackVMError as error:
     sys.exit(f"error: {error}")
-logconfig_dict = log_config(_settings.log_format, _settings.log_level)
+
+
+class _Lines(Logger):
+    """Gunicorn's lines look like all others. Requests have lines of our own; `--access-logfile` adds gunicorn's."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        set_up_logs(_settings.log_format, _settings.log_level)
+
+
+logger_class = _Lines
 
 
 def on_starting(server: Any) -> None:

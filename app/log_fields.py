@@ -37,8 +37,12 @@ def bind(**more: object) -> None:
 
 @contextmanager
 def bound(*, trace: str | None = None, **more: object) -> Iterator[None]:
-    """Say these too within the block. ``trace``: the W3C ``traceparent`` of what caused all that happens there."""
-    token, traced = _FIELDS.set(_FIELDS.get()), _TRACE.set(trace if trace is not None else _TRACE.get())
+    """Say these too within the block. ``trace``: the W3C ``traceparent`` of what caused all that happens there; its
+    ``trace_id`` is said as well."""
+    token, traced = _FIELDS.set(_FIELDS.get()), _TRACE.set(_TRACE.get())
+    if trace is not None:
+        _TRACE.set(trace)
+        bind(trace_id=trace[3:35])
     bind(**more)
     try:
         yield

@@ -39,11 +39,11 @@ def register(app: Flask, tracing: Tracing | None) -> None:
         g.request_began = perf_counter()
         g.request_id = _request_id()
         g.observing = ExitStack()
-        trace, trace_id = _traceparent(), None
+        trace = _traceparent()
         if tracing is not None:
             span = g.request_span = tracing.begin_request(_method(), request.path, request.scheme, trace)
-            trace, trace_id = span.traceparent, span.trace_id
-        g.observing.enter_context(bound(trace=trace, request_id=g.request_id, trace_id=trace_id))
+            trace = span.traceparent
+        g.observing.enter_context(bound(trace=trace, request_id=g.request_id))
 
     @app.after_request
     def note(response: Response) -> Response:

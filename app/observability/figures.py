@@ -36,12 +36,18 @@ from app.vm.events import (
     StepCommitted,
     StepStarted,
 )
+from app.vm.state import CANCELLED, COMPLETED, FAILED, PAUSED, WAITING
 
 _OK: Final = "ok"
 
 
 class Figures:
     """An :class:`app.observability.base.Observer`."""
+
+    def __init__(self) -> None:
+        # From the beginning: of a series that comes into being at 1, nobody sees that it grew.
+        for status in (COMPLETED, FAILED, CANCELLED, WAITING, PAUSED):
+            RUNS.labels(status)
 
     def open(self, subject: Subject) -> RunFigures:
         """See :class:`app.observability.base.Observer`."""

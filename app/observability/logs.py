@@ -43,7 +43,7 @@ def is_pretty(style: str) -> bool:
 
 
 def log_config(style: str, level: str) -> dict[str, Any]:
-    """For :func:`logging.config.dictConfig`, and for gunicorn, whose own handlers it takes away."""
+    """For :func:`logging.config.dictConfig`; the handlers that gunicorn gave its loggers go."""
     plain = {"handlers": [], "propagate": True}
     return {
         "version": 1,

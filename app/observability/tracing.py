@@ -105,11 +105,6 @@ class RequestSpan:
         _PROPAGATOR.inject(carrier, set_span_in_context(span, Context()))
         self.traceparent = carrier["traceparent"]
 
-    @property
-    def trace_id(self) -> str:
-        """As lines of the log have it."""
-        return format(self._span.get_span_context().trace_id, "032x")
-
     def end(self, route: str | None, status: int) -> None:
         """It was answered."""
         if route is not None:
