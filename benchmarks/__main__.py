@@ -29,6 +29,7 @@ from benchmarks.histories import (
 )
 from benchmarks.looking_back import looking_back
 from benchmarks.mariadb import mariadb
+from benchmarks.observed import observed
 from benchmarks.processes import help_text, importing
 from benchmarks.raw import raw_commit_seconds, settled_commit_seconds
 from benchmarks.report import machine, print_table
@@ -48,6 +49,7 @@ WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "reads": sequential,
     "fork": forks,
     "look": looking_back,
+    "observed": observed,
     "checker": checks,
     "help": help_text,
     "import": importing,

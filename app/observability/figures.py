@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import monotonic
 from typing import Final
 
@@ -39,6 +40,11 @@ from app.vm.events import (
 from app.vm.state import CANCELLED, COMPLETED, FAILED, PAUSED, WAITING
 
 _OK: Final = "ok"
+
+
+# To find a series by its labels takes longer than to count in it.
+_tool_seconds: Final = lru_cache(maxsize=4_096)(TOOL_SECONDS.labels)
+_step_seconds: Final = lru_cache(maxsize=64)(STEP_SECONDS.labels)
 
 
 class Figures:
@@ -82,7 +88,7 @@ class RunFigures:
         elif kind is AttemptBegan:
             self._made += event.number == 1  # type: ignore[union-attr]
         elif isinstance(event, AttemptEnded):
-            TOOL_SECONDS.labels(TOOLS.label(event.tool), event.error or _OK).observe(event.seconds)
+            _tool_seconds(TOOLS.label(event.tool), event.error or _OK).observe(event.seconds)
         elif isinstance(event, Flushed):
             FLUSH_SECONDS.observe(event.seconds)
             self._pass_on()
@@ -113,7 +119,7 @@ class RunFigures:
         if began is not None and not event.reused:
             milliseconds = event.duration_ms
             seconds = monotonic() - began if milliseconds is None else milliseconds / 1000
-            STEP_SECONDS.labels(instruction).observe(seconds)
+            _step_seconds(instruction).observe(seconds)
 
     def _pass_on(self) -> None:
         counts, self._counts = self._counts, {}

@@ -51,6 +51,7 @@ class RunSpans:
         name = "invoke_workflow" if subject.namespace is None else f"invoke_workflow {subject.namespace}"
         self._run = tracer.start_span(name, parent, kind=SpanKind.INTERNAL, attributes=attributes)
         self._inside = set_span_in_context(self._run, parent)
+        self._is_recorded = self._run.is_recording()
         self._plan: Span | None = None
         self._steps: dict[int, Span] = {}
         self._attempts: dict[tuple[int, int | None], Span] = {}
@@ -58,6 +59,8 @@ class RunSpans:
 
     def hear(self, event: Event) -> None:
         """See :class:`app.observability.base.RunWatch`."""
+        if not self._is_recorded:
+            return  # the sampler left this trace out
         if isinstance(event, StepStarted):
             self._begin_step(event)
         elif isinstance(event, StepCommitted):
