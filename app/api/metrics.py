@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from app.api.descriptions import problems
 from app.api.state import hub, server
-from app.db.serving import Backlog, JobTable, Waiting
+from app.db.serving import Backlog, Depth, JobTable
 from app.errors import Forbidden, StorageError
 from app.observability.metrics import OTHER, counted, text_of
 from app.vm.state import STATUSES
@@ -99,19 +99,19 @@ def queue_figures(jobs: JobTable) -> Iterator[Metric]:
     yield from (depth, age, running)
 
 
-def _capped(waiting: dict[str | None, Waiting], backlog: Backlog) -> dict[str, tuple[int, Waiting]]:
+def _capped(waiting: dict[str | None, Depth], backlog: Backlog) -> dict[str, tuple[int, Depth]]:
     """Runs and what waits, by label. Those without a namespace are there always: a series that comes and goes
     can't be told from a scrape that failed."""
-    nobody = Waiting(0, 0)
+    nobody = Depth(0, 0)
     names = {None, *waiting, *backlog.running}
     load = {name: waiting.get(name, nobody).depth + backlog.running.get(name, 0) for name in names}
     ordered = sorted(names - {None}, key=lambda name: (-load[name], str(name)))
-    kept: dict[str, tuple[int, Waiting]] = {}
+    kept: dict[str, tuple[int, Depth]] = {}
     for name in [None, *ordered]:
         label = NONE if name is None else name if len(kept) <= _MOST_NAMESPACES else OTHER
         runs, waits = backlog.running.get(name, 0), waiting.get(name, nobody)
         before = kept.get(label, (0, nobody))
-        together = Waiting(before[1].depth + waits.depth, max(before[1].oldest_ms, waits.oldest_ms))
+        together = Depth(before[1].depth + waits.depth, max(before[1].oldest_ms, waits.oldest_ms))
         kept[label] = before[0] + runs, together
     return kept
 

@@ -37,7 +37,7 @@ class Backlog(NamedTuple):
     running: Mapping[str | None, int]
 
 
-class Waiting(NamedTuple):
+class Depth(NamedTuple):
     """The jobs of a namespace that wait: how many, and for how long (milliseconds) the oldest has."""
 
     depth: int
@@ -87,7 +87,7 @@ class JobTable(Protocol):
     def backlog(self) -> Backlog:
         """What waits and what runs."""
 
-    def waiting(self) -> Mapping[str | None, Waiting]:
+    def waiting(self) -> Mapping[str | None, Depth]:
         """What waits, by namespace; none where nothing does."""
 
 

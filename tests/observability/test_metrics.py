@@ -24,7 +24,7 @@ from place import make_workplace
 
 from app.api.metrics import NONE, queue_figures
 from app.db.jobs import SqlJobs
-from app.db.serving import Backlog, Job, Waiting
+from app.db.serving import Backlog, Depth, Job
 from app.llm.base import ModelCall
 from app.observability.base import Claimed, HandedBack
 from app.observability.figures import Figures, RunFigures
@@ -151,8 +151,8 @@ def test_labels_that_others_choose_are_bounded() -> None:
 
 def test_the_queue_is_told_by_namespace_and_the_smallest_are_told_together() -> None:
     class Jobs:
-        def waiting(self) -> dict[str | None, Waiting]:
-            return {f"n{number:03}": Waiting(number, 1_000 * number) for number in range(1, 101)}
+        def waiting(self) -> dict[str | None, Depth]:
+            return {f"n{number:03}": Depth(number, 1_000 * number) for number in range(1, 101)}
 
         def backlog(self) -> Backlog:
             return Backlog(0, 0, {"n100": 7, None: 2})
