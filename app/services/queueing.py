@@ -5,8 +5,10 @@ from __future__ import annotations
 from app.db.base import TaskRow
 from app.db.serving import Job
 from app.queue.base import RunQueue
+from app.services.progress import progress_at
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
+from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.events import Listener
 from app.vm.interrupts import Interrupts
@@ -28,8 +30,14 @@ def queue_run(
     """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
     job = Job(task.id, branch, task.namespace, priority, parallel)
 
+    progress = None
+    if branch != task.current_branch:
+        with open_repository(workplace, task) as repository:
+            progress = progress_at(repository, repository.head(branch))
+
     def keep(_: bool) -> None:
-        workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
+        now_ms = workplace.clock_ms()
+        workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
         queue.keep(job)
 
     workplace.transactions.together(keep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from app.services.leases import standing
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
+from app.vm.usage import NO_USAGE
 
 MAIN: Final = "main"
 MAX_GOAL_CHARS: Final = 100_000
@@ -92,8 +94,9 @@ def prepare_task(
         current_branch=MAIN,
         created_ms=created_ms,
         updated_ms=created_ms,
-        steps=0,
-        error=None,
+        planned_steps=None if plan is None else len(plan.steps),
+        worked_ms=0,
+        usage="{}",
     )
     return PreparedTask(row, goal, plan)
 
@@ -228,7 +231,11 @@ def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:
-    """A task of a list as JSON; ``branch``, ``steps`` and ``error`` are those of its latest run."""
+    """A task of a list as JSON; ``branch`` to ``error`` are those of its latest run.
+
+    ``steps`` were executed, of the ``planned_steps`` of its plan, of which a loop executes some more than once.
+    ``worked_ms`` is what the calls took together. ``None`` is unknown.
+    """
     return {
         "task_id": row.id,
         "goal": row.goal,
@@ -236,11 +243,23 @@ def task_document(row: TaskRow) -> dict[str, Any]:
         "status": row.status,
         "branch": row.current_branch,
         "steps": row.steps,
+        "planned_steps": row.planned_steps,
+        "worked_ms": row.worked_ms,
+        "cost": _cost(row),
         "error": row.error,
+        "branches": row.branches,
         "history": row.store,
         "created_ms": row.created_ms,
         "updated_ms": row.updated_ms,
     }
+
+
+def _cost(row: TaskRow) -> float | None:
+    """In US dollars."""
+    if row.usage is None:
+        return None
+    cost: float | None = {**NO_USAGE, **json.loads(row.usage)}["cost"]
+    return cost
 
 
 @contextmanager
