@@ -141,7 +141,11 @@ class Presence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as lists show it. ``store`` is its history's backend; ``steps`` and ``error`` are of its latest run."""
+    """A task as lists show it. ``store`` is its history's backend; ``steps`` to ``usage`` are of its latest run.
+
+    ``planned_steps`` to ``usage`` are ``None`` where nobody has run the task since they are noted; ``branches`` is
+    how many there are.
+    """
 
     id: str
     goal: str
@@ -153,6 +157,19 @@ class TaskRow:
     updated_ms: int
     steps: int = 0
     error: str | None = None
+    planned_steps: int | None = None
+    worked_ms: int | None = None
+    usage: str | None = None
+    branches: int = 1
+
+
+class Progress(NamedTuple):
+    """How far a run is. ``usage`` is a JSON object, as in ``state.json``."""
+
+    steps: int
+    planned_steps: int | None
+    worked_ms: int
+    usage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +221,17 @@ class TaskTable(Protocol):
         status: str,
         now_ms: int,
         *,
-        steps: int | None = None,
+        progress: Progress | None = None,
         error: str | None = None,
     ) -> None:
-        """A run began or ended: its branch is the current one now. ``steps`` ``None`` keeps the old number."""
+        """A run began or ended: its branch is the current one now. ``progress`` ``None`` keeps what is known."""
 
-    def set_current_branch(self, task_id: str, branch: str) -> None:
+    def note_progress(self, task_id: str, branch: str, progress: Progress, now_ms: int) -> None:
+        """How far a run is that goes on; nothing happens where another branch is the current one by now."""
+
+    def set_current_branch(
+        self, task_id: str, branch: str, now_ms: int, progress: Progress | None = None
+    ) -> None:
         """Make another branch the current one; the task takes over its status."""
 
     def branches(self, task_id: str) -> Sequence[BranchRow]:
@@ -221,7 +243,7 @@ class TaskTable(Protocol):
     def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
         """Note which branch another was forked from, and the commit (hex) that one stood at. Raises ``NotFound``."""
 
-    def delete_branch(self, task_id: str, branch: str) -> None:
+    def delete_branch(self, task_id: str, branch: str, now_ms: int) -> None:
         """Forget a branch and its lease's owner."""
 
     def delete(self, task_id: str) -> None:

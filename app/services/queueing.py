@@ -5,8 +5,10 @@ from __future__ import annotations
 from app.db.base import TaskRow
 from app.db.serving import Job
 from app.queue.base import RunQueue
+from app.services.progress import progress_at
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
+from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.events import Listener
 from app.vm.interrupts import Interrupts
@@ -34,7 +36,12 @@ def queue_run(
         queue.put(Job(task.id, branch, task.namespace, priority, parallel))
         return
     # The status first: a worker may have it before we are back.
-    workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
+    progress = None
+    if branch != task.current_branch:
+        with open_repository(workplace, task) as repository:
+            progress = progress_at(repository, repository.head(branch))
+    now_ms = workplace.clock_ms()
+    workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
     try:
         queue.put(Job(task.id, branch, task.namespace, priority, parallel))
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,9 +20,11 @@ from app.plan.check import check_text
 from app.plan.findings import Finding
 from app.plan.model import Plan
 from app.services.leases import standing
+from app.services.progress import progress_of
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
+from app.vm.usage import NO_USAGE
 
 MAIN: Final = "main"
 MAX_GOAL_CHARS: Final = 100_000
@@ -80,8 +83,7 @@ def submit_task(
             current_branch=MAIN,
             created_ms=created_ms,
             updated_ms=created_ms,
-            steps=0,
-            error=None,
+            **progress_of({}, None if plan is None else plan.to_json())._asdict(),
         )
         workplace.tasks.create(row)
         reached("task.created")
@@ -189,7 +191,11 @@ def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:
-    """A task of a list as JSON; ``branch``, ``steps`` and ``error`` are those of its latest run."""
+    """A task of a list as JSON; ``branch`` to ``error`` are those of its latest run.
+
+    ``steps`` were executed, of the ``planned_steps`` of its plan, of which a loop executes some more than once.
+    ``worked_ms`` is what the calls took together. ``None`` is unknown.
+    """
     return {
         "task_id": row.id,
         "goal": row.goal,
@@ -197,11 +203,23 @@ def task_document(row: TaskRow) -> dict[str, Any]:
         "status": row.status,
         "branch": row.current_branch,
         "steps": row.steps,
+        "planned_steps": row.planned_steps,
+        "worked_ms": row.worked_ms,
+        "cost": _cost(row),
         "error": row.error,
+        "branches": row.branches,
         "history": row.store,
         "created_ms": row.created_ms,
         "updated_ms": row.updated_ms,
     }
+
+
+def _cost(row: TaskRow) -> float | None:
+    """In US dollars."""
+    if row.usage is None:
+        return None
+    cost: float | None = {**NO_USAGE, **json.loads(row.usage)}["cost"]
+    return cost
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from databases import SERVERS, shared_database
 from dropping_proxy import DroppingProxy
 from outside import Outside, check, open_place, run
 
-from app.db.base import NO_ITEM, Attempt, BranchRow, FinishedEffect, NamespaceRow, TaskRow
+from app.db.base import NO_ITEM, Attempt, BranchRow, FinishedEffect, NamespaceRow, Progress, TaskRow
 from app.db.engine import parse_url
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
@@ -224,20 +224,20 @@ def test_a_task_is_made_noted_and_deleted(doubt: Doubt) -> None:
     with pytest.raises(Conflict):
         tasks.create(TASK)
     with doubt.lost_answers():
-        tasks.note_run("t", "main", "running", 5, steps=3)
+        tasks.note_run("t", "main", "running", 5, progress=Progress(3, 4, 10, "{}"))
     with doubt.lost_answers():
         tasks.note_branch("t", "b", "paused", 6)
     with doubt.lost_answers():
         tasks.note_source("t", "b", "main", "0" * 40)
     with doubt.lost_answers():
-        tasks.set_current_branch("t", "b")
+        tasks.set_current_branch("t", "b", 7)
     assert (other.get("t").status, other.get("t").steps, other.get("t").current_branch) == ("paused", 3, "b")
     assert other.branches("t") == [
         BranchRow("b", "paused", 6, "main", "0" * 40),
         BranchRow("main", "running", 1),
     ]
     with doubt.lost_answers():
-        tasks.delete_branch("t", "b")
+        tasks.delete_branch("t", "b", 7)
     with doubt.lost_answers():
         tasks.delete("t")
     assert other.list() == []
