@@ -40,14 +40,16 @@ export async function ask(method, at, { params, body, signal, headers } = {}) {
     options.headers["Content-Type"] = "application/json";
   }
   let response;
+  let document = null;
   try {
     response = await fetch(address(at, params), options);
+    if (response.status === 204) return null;
+    // What is no JSON is an error page of something between; where all is well it is an answer that broke off.
+    document = response.ok ? await response.json() : await response.json().catch(() => null);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, code: "away", title: "the server can't be reached", detail: "is it running? It is asked again when you retry" });
   }
-  if (response.status === 204) return null;
-  const document = await response.json().catch(() => null);
   if (response.ok) return document;
   if (response.status === 401 && at !== "/api/session") expireSession();
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
