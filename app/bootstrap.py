@@ -112,6 +112,7 @@ def build_workplace(
         return open_models(settings)
 
     return Workplace(
+        transactions=database,
         tasks=SqlTasks(database),
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),

@@ -16,6 +16,7 @@ from app.config import load_settings
 from app.observability.logs import hide, set_up_logs
 from app.observability.metrics import STREAMS
 from app.observability.opening import observe_server
+from app.web.pages import register as serve_viewer
 
 
 def refuse_open_bind(addresses: Iterable[str]) -> str | None:
@@ -61,6 +62,7 @@ def make_server() -> Flask:
         observing.tracing,
     )
     app = make_application(server)
+    serve_viewer(app)
     parts.workers.start()
 
     def close() -> None:

@@ -6,8 +6,10 @@ from app.db.base import TaskRow
 from app.db.serving import Job
 from app.log_fields import current_trace
 from app.queue.base import RunQueue
+from app.services.progress import progress_at
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
+from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.events import Listener
 from app.vm.interrupts import Interrupts
@@ -25,23 +27,22 @@ def queue_run(
     *,
     priority: int = 0,
     parallel: int | None = None,
-    is_new: bool = False,
 ) -> None:
-    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then.
-
-    ``is_new``: the task was just made, and its row says that it is queued.
-    """
+    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
     job = Job(task.id, branch, task.namespace, priority, parallel, current_trace())
-    if is_new:
-        queue.put(job)
-        return
-    # The status first: a worker may have it before we are back.
-    workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
-    try:
-        queue.put(job)
-    except BaseException:
-        workplace.tasks.note_run(task.id, branch, task.status, workplace.clock_ms(), error=task.error)
-        raise
+
+    progress = None
+    if branch != task.current_branch:
+        with open_repository(workplace, task) as repository:
+            progress = progress_at(repository, repository.head(branch))
+
+    def keep(_: bool) -> None:
+        now_ms = workplace.clock_ms()
+        workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
+        queue.keep(job)
+
+    workplace.transactions.together(keep)
+    queue.tell(job)
 
 
 def run_claimed(
