@@ -143,15 +143,15 @@ class Settings(BaseSettings):
     )
     metrics_address: str = Field(default="127.0.0.1", description="the address of that port")
     otel_sdk_disabled: bool = Field(default=False, description="no traces, whatever else is set")
-    otel_traces_exporter: Literal["", "otlp", "console", "none"] = Field(
+    otel_traces_exporter: str = Field(
         default="", description="where traces go; empty: to the endpoint, where there is one"
     )
     otel_exporter_otlp_endpoint: str = Field(default="", description="base URL of an OTLP collector, by HTTP")
     otel_exporter_otlp_traces_endpoint: str = Field(
         default="", description="whole URL for traces alone, instead of that"
     )
-    otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
-        default="http/protobuf", description="how it is spoken to"
+    otel_exporter_otlp_protocol: str = Field(
+        default="http/protobuf", description="how it is spoken to; there is no other way"
     )
     otel_service_name: str = Field(default="stackvm", description="what traces call this service")
     secrets: Annotated[Mapping[str, SecretStr], NoDecode] = Field(

@@ -27,6 +27,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from app.config import Settings
+from app.errors import ConfigurationError
 from app.log_fields import current_trace, tell
 from app.observability.base import Handed, Subject
 from app.observability.spans import RunSpans
@@ -123,7 +124,7 @@ def _context_of(traceparent: str | None) -> Context:
 
 
 def open_tracing(settings: Settings, exporter: SpanExporter | None = None) -> Tracing:
-    """Spans go where the settings say, or to ``exporter``."""
+    """Spans go where the settings say, or to ``exporter``. Raises ``ConfigurationError`` where that is no place."""
     # Its own complaints come with every batch that can't go out; ours is one line.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
     resource = Resource.create(
@@ -135,8 +136,19 @@ def open_tracing(settings: Settings, exporter: SpanExporter | None = None) -> Tr
 
 
 def _exporter(settings: Settings) -> SpanExporter:
+    # Looked at only here: what is set for others' programs must not keep a command from working.
+    if settings.otel_traces_exporter not in ("", "otlp", "console"):
+        raise _unknown("OTEL_TRACES_EXPORTER", settings.otel_traces_exporter, "otlp, console or none")
     if settings.otel_traces_exporter == "console":
         return ConsoleSpanExporter(out=sys.stderr)
+    if settings.otel_exporter_otlp_protocol != "http/protobuf":
+        raise _unknown("OTEL_EXPORTER_OTLP_PROTOCOL", settings.otel_exporter_otlp_protocol, "http/protobuf")
     base = settings.otel_exporter_otlp_endpoint
     endpoint = settings.otel_exporter_otlp_traces_endpoint or (base and f"{base.rstrip('/')}/v1/traces")
     return OTLPSpanExporter(endpoint=endpoint or None)
+
+
+def _unknown(name: str, value: str, known: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"setting {name}: {value!r} is not spoken here", hint=f"set {known}, or OTEL_SDK_DISABLED=true"
+    )

@@ -14,7 +14,9 @@ from collector import Collector, collecting
 from served import ROOT, Served, free_port, serving
 
 from app.config import Settings
+from app.errors import ConfigurationError
 from app.observability.base import Subject
+from app.observability.opening import observe_commands
 from app.observability.tracing import Tracing, open_tracing
 
 SERVER, CLIENT = 2, 3
@@ -195,6 +197,18 @@ def test_off_it_is_not_even_loaded(variables: dict[str, str]) -> None:
         [sys.executable, "-c", code], env=environment, cwd="/", check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("otel_traces_exporter", "zipkin"), ("otel_exporter_otlp_protocol", "grpc")]
+)
+def test_what_is_not_spoken_here_is_refused_only_where_traces_are_wanted(name: str, value: str) -> None:
+    wanted = {"otel_exporter_otlp_endpoint": "http://127.0.0.1:1", name: value}
+    with pytest.raises(ConfigurationError) as raised:
+        observe_commands(Settings(_env_file=None, **wanted))  # type: ignore[call-arg, arg-type]
+    assert name.upper() in raised.value.message and raised.value.hint
+    off = Settings(_env_file=None, otel_sdk_disabled=True, **wanted)  # type: ignore[call-arg, arg-type]
+    assert observe_commands(off).observers == ()
 
 
 def test_the_endpoint_for_traces_alone_is_taken_as_it_is(tmp_path: Path) -> None:
