@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.config import Settings
+from app.errors import ConfigurationError
 from app.observability.base import Observer
 
 if TYPE_CHECKING:
@@ -41,6 +43,25 @@ def observe_server(settings: Settings) -> Observing:
     if tracing is not None:
         observers.append(tracing)
     return Observing(tuple(observers), tracing)
+
+
+def serve_figures(settings: Settings) -> Callable[[], None]:
+    """For a process without HTTP: answer ``/metrics`` where ``METRICS_PORT`` says; gives what ends that.
+
+    Raises ``ConfigurationError`` where that port can't be had.
+    """
+    if settings.metrics_port == 0:
+        return lambda: None
+    from app.observability.metrics import serve_metrics
+
+    try:
+        return serve_metrics(settings.metrics_port, settings.metrics_address)[1]
+    except OSError as error:
+        where = f"{settings.metrics_address}:{settings.metrics_port}"
+        raise ConfigurationError(
+            f"figures can't be served at {where}: {error.strerror or error}",
+            hint="METRICS_PORT and METRICS_ADDRESS, or --metrics-port",
+        ) from None
 
 
 def _tracing(settings: Settings) -> Tracing | None:

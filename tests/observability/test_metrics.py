@@ -23,12 +23,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "services"))
 from place import make_workplace
 
 from app.api.metrics import NONE, queue_figures
+from app.config import Settings
 from app.db.jobs import SqlJobs
 from app.db.serving import Backlog, Depth, Job
+from app.errors import ConfigurationError
 from app.llm.base import ModelCall
 from app.observability.base import Claimed, HandedBack
 from app.observability.figures import Figures, RunFigures
 from app.observability.metrics import OTHER, REGISTRY, Bounded, serve_metrics
+from app.observability.opening import serve_figures
 from app.services.runs import RunOptions, run_branch
 from app.services.tasks import NewTask, submit_task
 from app.tools import tool
@@ -192,6 +195,17 @@ def test_a_plain_process_serves_what_it_counts() -> None:
         stop()
     names = {family.name for family in text_string_to_metric_families(text)}
     assert {"stackvm_runs", "stackvm_flush_duration_seconds"} <= names
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    port, stop = serve_metrics(0)
+    try:
+        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port}"):
+            serve_figures(Settings(_env_file=None, metrics_port=port))  # type: ignore[call-arg]
+    finally:
+        stop()
+    serve_figures(Settings(_env_file=None, metrics_port=port))()  # type: ignore[call-arg]
+    serve_figures(Settings(_env_file=None))()  # type: ignore[call-arg]
 
 
 NAP = {"type": "calling", "parameters": {"tool_name": "nap", "tool_params": {}, "output_vars": "a"}}
