@@ -48,3 +48,6 @@ class Observer(Protocol):
 
     def note(self, handed: Handed) -> None:
         """A run came here from the queue, or goes back."""
+
+    def hear(self, event: Event) -> None:
+        """Something happened outside of runs: a model was asked for a plan to look at, or for a proposal."""

@@ -67,6 +67,10 @@ class Figures:
         elif handed.takeovers:
             TAKEOVERS.inc()
 
+    def hear(self, event: Event) -> None:
+        """See :class:`app.observability.base.Observer`."""
+        _count_models(event)
+
 
 class RunFigures:
     """The watch of one run. Counts of steps are gathered until commits are flushed: steps may be many, and fast."""
@@ -92,10 +96,8 @@ class RunFigures:
         elif isinstance(event, Flushed):
             FLUSH_SECONDS.observe(event.seconds)
             self._pass_on()
-        elif isinstance(event, ModelCalled):
-            count_model_call(event.call, event.error)
-        elif isinstance(event, ModelRetried):
-            MODEL_RETRIES.labels(event.kind).inc()
+        else:
+            _count_models(event)
 
     def end(self, status: str) -> None:
         """See :class:`app.observability.base.RunWatch`."""
@@ -133,8 +135,15 @@ class RunFigures:
             self._reused = 0
 
 
-def count_model_call(call: ModelCall, error: str | None) -> None:
-    """A model call is over; what a server did not count is not guessed."""
+def _count_models(event: Event) -> None:
+    if isinstance(event, ModelCalled):
+        _count_call(event.call, event.error)
+    elif isinstance(event, ModelRetried):
+        MODEL_RETRIES.labels(event.kind).inc()
+
+
+def _count_call(call: ModelCall, error: str | None) -> None:
+    """What a server did not count is not guessed."""
     model = MODELS.label(call.model)
     seconds = max(0, call.ended_ms - call.started_ms) / 1000
     MODEL_SECONDS.labels(model, call.purpose, error or _OK).observe(seconds)

@@ -140,33 +140,9 @@ class RunSpans:
             span.end()
 
     def _model_called(self, event: ModelCalled) -> None:
-        call = event.call
-        attributes: dict[str, AttributeValue] = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": call.provider,
-            "gen_ai.request.model": call.model,
-            "gen_ai.conversation.id": self._task_id,
-            "gen_ai.output.type": _OUTPUT.get(call.structured, "json"),
-            "stackvm.model.purpose": call.purpose,
-            "stackvm.model.attempts": call.attempts,
-        }
-        if call.input_tokens is not None:
-            attributes["gen_ai.usage.input_tokens"] = call.input_tokens
-        if call.output_tokens is not None:
-            attributes["gen_ai.usage.output_tokens"] = call.output_tokens
-        if call.cost is not None:
-            attributes["stackvm.model.cost"] = call.cost
         within = self._asks(event)
-        span = self._tracer.start_span(
-            f"chat {call.model}",
-            self._inside if within is None else set_span_in_context(within, self._inside),
-            kind=SpanKind.CLIENT,
-            attributes=attributes,
-            start_time=call.started_ms * _NANOSECONDS,
-        )
-        if event.error is not None:
-            _mark(span, event.error)
-        span.end(end_time=call.ended_ms * _NANOSECONDS)
+        context = self._inside if within is None else set_span_in_context(within, self._inside)
+        trace_model_call(self._tracer, event, context, {"gen_ai.conversation.id": self._task_id})
 
     def _asks(self, event: ModelCalled) -> Span | None:
         """Whose call it was: a tool's, a condition's, the planner's."""
@@ -178,6 +154,38 @@ class RunSpans:
         if self._plan is not None:
             self._plan.end()
             self._plan = None
+
+
+def trace_model_call(
+    tracer: Tracer, event: ModelCalled, within: Context, more: dict[str, AttributeValue]
+) -> None:
+    """The span of a model call, now that it is over."""
+    call = event.call
+    attributes: dict[str, AttributeValue] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": call.provider,
+        "gen_ai.request.model": call.model,
+        "gen_ai.output.type": _OUTPUT.get(call.structured, "json"),
+        "stackvm.model.purpose": call.purpose,
+        "stackvm.model.attempts": call.attempts,
+        **more,
+    }
+    if call.input_tokens is not None:
+        attributes["gen_ai.usage.input_tokens"] = call.input_tokens
+    if call.output_tokens is not None:
+        attributes["gen_ai.usage.output_tokens"] = call.output_tokens
+    if call.cost is not None:
+        attributes["stackvm.model.cost"] = call.cost
+    span = tracer.start_span(
+        f"chat {call.model}",
+        within,
+        kind=SpanKind.CLIENT,
+        attributes=attributes,
+        start_time=call.started_ms * _NANOSECONDS,
+    )
+    if event.error is not None:
+        _mark(span, event.error)
+    span.end(end_time=call.ended_ms * _NANOSECONDS)
 
 
 def _step_attributes(step: Step) -> dict[str, AttributeValue]:

@@ -30,7 +30,8 @@ from app.config import Settings
 from app.errors import ConfigurationError
 from app.log_fields import current_trace, tell
 from app.observability.base import Handed, Subject
-from app.observability.spans import RunSpans
+from app.observability.spans import RunSpans, trace_model_call
+from app.vm.events import Event, ModelCalled
 
 _CLOSE_SECONDS: Final = 3.0
 """How long the end of a process waits for spans to go out: a collector that is away must not hold it up."""
@@ -81,6 +82,11 @@ class Tracing:
 
     def note(self, handed: Handed) -> None:
         """See :class:`app.observability.base.Observer`."""
+
+    def hear(self, event: Event) -> None:
+        """See :class:`app.observability.base.Observer`."""
+        if isinstance(event, ModelCalled):
+            trace_model_call(self._tracer, event, _context_of(current_trace()), {})
 
     def begin_request(self, method: str, path: str, scheme: str, caused_by: str | None) -> RequestSpan:
         """The span of a request; ``caused_by``: its ``traceparent``."""

@@ -43,6 +43,22 @@ class Watches:
         self._watches.append(observer.open(subject))
 
 
+class Bystanders:
+    """Tells observers of what happens outside of runs, and the listener that was there before."""
+
+    def __init__(self, observers: Sequence[Observer], listener: Listener | None) -> None:
+        self._observers = observers
+        self._listener = listener
+
+    def hear(self, event: Event) -> None:
+        """A :data:`app.vm.events.Listener`."""
+        if self._listener is not None:
+            self._listener(event)
+        if type(event) not in _UNHEARD:
+            for observer in self._observers:
+                _harmless(partial(observer.hear, event))
+
+
 def note_all(observers: Sequence[Observer], handed: Handed) -> None:
     """For a worker: a run came here from the queue, or goes back."""
     for observer in observers:

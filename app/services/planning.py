@@ -8,6 +8,7 @@ from typing import Any
 
 from app.errors import ConfigurationError, ModelError, PlanNotClean
 from app.llm.base import OnCall, OnRetry, OnToken, Watch
+from app.observability.watching import Bystanders
 from app.plan.model import Json
 from app.planner.generate import generate_plan
 from app.planner.records import plan_record, rounds_record
@@ -65,6 +66,8 @@ def plan_goal(
     check_goal(goal)
     workplace.catalog(namespace)  # one that doesn't exist is refused before anything is told
     askers = require_askers(workplace)
+    if workplace.observers:
+        listener = Bystanders(workplace.observers, listener).hear
     if listener is not None:
         listener(PlanningStarted(askers.model, askers.is_scripted))
     wanted = {"goal": goal, "namespace": namespace, "response_format": response_format}

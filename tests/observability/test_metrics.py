@@ -32,6 +32,7 @@ from app.observability.base import Claimed, HandedBack
 from app.observability.figures import Figures, RunFigures
 from app.observability.metrics import OTHER, REGISTRY, Bounded, serve_metrics
 from app.observability.opening import serve_figures
+from app.services.planning import plan_goal
 from app.services.runs import RunOptions, run_branch
 from app.services.tasks import NewTask, submit_task
 from app.tools import tool
@@ -138,6 +139,25 @@ class Broken:
 
     def note(self, handed: object) -> None:
         raise RuntimeError("a fault")
+
+
+def test_models_that_are_asked_outside_of_runs_are_counted_too(tmp_path: Path) -> None:
+    replies = tmp_path / "replies.yaml"
+    plan = '[{"seq_no": 1, "type": "assign", "parameters": {"final_answer": 1}}]'
+    replies.write_text(json.dumps([{"purpose": "plan", "reply": plan, "usage": {"input": 11, "output": 5}}]))
+    place, database = make_workplace(
+        tmp_path, [look], llm_provider="scripted", llm_model="outside", scripted_replies=replies
+    )
+    grown = Grown()
+    plan_goal(replace(place, observers=(Broken(True), Figures())), "a goal", None)
+    [model] = [
+        sample.labels["model"]
+        for family in REGISTRY.collect()
+        for sample in family.samples
+        if sample.name == "stackvm_model_call_duration_seconds_count" and sample.labels["purpose"] == "plan"
+    ]
+    assert grown.by("stackvm_model_tokens_total", model=model, kind="input") == 11
+    database.close()
 
 
 @pytest.mark.parametrize("begins", [True, False])
