@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -67,7 +68,9 @@ def main() -> int:
     kind = file_system(options.folder if options.folder.exists() else options.folder.absolute().parent)
     if kind in IN_MEMORY:
         progress.print(f"{options.folder} is in memory ({kind}): nothing durable is measured; give --folder")
-    with scratch_folder(options.folder) as folder:
+    with scratch_folder(options.folder) as folder, tempfile.TemporaryDirectory() as shared:
+        # Before anything counts: as in a server of several processes.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", shared)
         bench = _bench(options, folder)
         figures = list(_raw(bench))
         for name in bench_names:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,7 +55,7 @@ def _reads(count: int) -> Steps:
 def _ratios(bench: Bench, steps: Steps, observers: Sequence[Observer]) -> list[tuple[float, float, float]]:
     """Of each pair of runs: wall time and processor time against the one that is not observed, and µs a step more."""
     pairs = []
-    for _ in range(max(3, bench.runs)):
+    for _ in range(bench.runs):
         with scratch_place(bench, tools=[echo_tool(), pause_tool()]) as place:
             # Twice each, in turn, and the lesser: the machine has other things to do.
             measured = [(_run(place, steps, ()), _run(place, steps, observers)) for _ in range(2)]
@@ -83,32 +81,30 @@ def _run(place: Place, steps: Steps, observers: Sequence[Observer]) -> RunMeasur
 
 @contextmanager
 def _observers() -> Iterator[tuple[list[Observer], list[Observer]]]:
-    """As in a server of several processes, whose log goes to a pipe and whose spans to a collector."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        # Behind it: what counts looks for the folder when it is loaded.
-        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-        from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+    """As in a server whose log goes to a pipe and whose spans to a collector. Figures go to shared files where
+    ``PROMETHEUS_MULTIPROC_DIR`` names a folder when this is called first, as ``python -m benchmarks`` has it."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-        from app.observability.figures import Figures
-        from app.observability.logs import make_formatter
-        from app.observability.run_lines import RunLines
-        from app.observability.tracing import open_tracing
+    from app.observability.figures import Figures
+    from app.observability.logs import make_formatter
+    from app.observability.run_lines import RunLines
+    from app.observability.tracing import open_tracing
 
-        class Encoding(SpanExporter):
-            def export(self, spans: Sequence[object]) -> SpanExportResult:
-                encode_spans(spans).SerializePartialToString()  # type: ignore[arg-type]
-                return SpanExportResult.SUCCESS
+    class Encoding(SpanExporter):
+        def export(self, spans: Sequence[object]) -> SpanExportResult:
+            encode_spans(spans).SerializePartialToString()  # type: ignore[arg-type]
+            return SpanExportResult.SUCCESS
 
-        handler = logging.StreamHandler(io.StringIO())
-        handler.setFormatter(make_formatter(pretty=False))
-        root, level = logging.getLogger(), logging.getLogger().level
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
-        tracing = open_tracing(Settings(_env_file=None), Encoding())  # type: ignore[call-arg]
-        try:
-            yield [RunLines(), Figures()], [RunLines(), Figures(), tracing]
-        finally:
-            tracing.close()
-            root.removeHandler(handler)
-            root.setLevel(level)
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(make_formatter(pretty=False))
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    tracing = open_tracing(Settings(_env_file=None), Encoding())  # type: ignore[call-arg]
+    try:
+        yield [RunLines(), Figures()], [RunLines(), Figures(), tracing]
+    finally:
+        tracing.close()
+        root.removeHandler(handler)
+        root.setLevel(level)

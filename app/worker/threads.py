@@ -139,15 +139,17 @@ class WorkerThreads:
                 later = 0.0
         except (LeaseHeld, BranchMoved) as error:
             # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished.
-            logger.info("%s", error)
+            tell(logger, logging.INFO, "run.held", str(error))
             later, why = _RETRY_SECONDS, "lease"
         except StorageError as error:
-            logger.warning("task %s is put back: %s", claim.job.task_id, error)
+            tell(logger, logging.WARNING, "run.put_back", f"task {claim.job.task_id} is put back: {error}")
             later, why = _RETRY_SECONDS, "storage"
         except (NotFound, ConfigurationError, StackVMError) as error:
-            logger.warning("task %s: %s", claim.job.task_id, error)
+            tell(logger, logging.WARNING, "run.refused", f"task {claim.job.task_id}: {error}")
         except Exception:
-            logger.exception("task %s ended by a fault of ours", claim.job.task_id)
+            logger.exception(
+                "task %s ended by a fault of ours", claim.job.task_id, extra={"event": "run.fault"}
+            )
         if later is not None:
             note_all(self._workplace.observers, HandedBack(why))
         with suppress(StorageError):  # else the claim runs out
