@@ -5,9 +5,11 @@ Every adapter, the in-memory one too, passes the same contract tests. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+Result = TypeVar("Result")
 
 AttemptState: TypeAlias = Literal["begun", "raised", "timeout", "not_performed"]
 """``begun``: under way, or done, or the process died; a commit that follows tells which."""
@@ -196,6 +198,18 @@ class TaskRows:
     effects: Mapping[str, Sequence[FinishedEffect]]
 
 
+class Transactions(Protocol):
+    """Several operations as one."""
+
+    def together(self, work: Callable[[bool], Result]) -> Result:
+        """Do ``work`` with all that it writes in the database: all of it or nothing, durable at the end. It may be
+        done again from its beginning; it is told whether an earlier try may have happened, in full.
+
+        Nothing is in it that was written before, or on the disk. Raises ``StorageError``, or what ``work`` raises:
+        nothing is kept then.
+        """
+
+
 class TaskTable(Protocol):
     """Tasks and their branches."""
 
@@ -204,6 +218,9 @@ class TaskTable(Protocol):
 
     def restore(self, rows: TaskRows) -> None:
         """Add a task with all that is known of it, in one transaction. Raises ``Conflict`` where the id is taken."""
+
+    def has(self, task_id: str) -> bool:
+        """Whether there is a task with exactly that id."""
 
     def get(self, task_id: str) -> TaskRow:
         """The task with exactly that id. Raises ``NotFound``."""

@@ -12,7 +12,7 @@ from app.db.models import jobs
 from app.db.models import namespaces as namespace_table
 from app.db.serving import Backlog, Claim, Job
 from app.db.session import Database
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import Busy
 
 _JOB_COLUMNS: Final = tuple(jobs.c[name] for name in Job._fields)
@@ -34,8 +34,7 @@ class SqlJobs:
                     raise Busy(waiting)
             now = self._database.now_ms(connection)
             row = {**job._asdict(), "queued_ms": now, "not_before_ms": now, "owner": None}
-            adding = insert_ignoring(self._database.kind, jobs).values(**row, expires_ms=0, takeovers=0)
-            connection.execute(adding)
+            add_unless_there(connection, jobs, {**row, "expires_ms": 0, "takeovers": 0})
 
         self._database.transact(work)
 

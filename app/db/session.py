@@ -36,6 +36,12 @@ def open_database(uri: str, patience: float = DEFAULT_SECONDS) -> Database:
     return Database(make_engine(uri), patience)
 
 
+class _Shared(threading.local):
+    """The transaction that this thread's operations are parts of, see :meth:`Database.together`."""
+
+    connection: Connection | None = None
+
+
 class Database:
     """One database. Safe to share between threads; not between processes made by fork."""
 
@@ -48,6 +54,7 @@ class Database:
         """Which database it is, for people: no password, no parameters."""
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._turn = threading.Lock()
+        self._shared = _Shared()
         self._driver_errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, _driver_error(engine))
         # At exit too: closing SQLite's last connection folds the write-ahead log into the file.
         self._finalizer = weakref.finalize(self, engine.dispose)
@@ -56,6 +63,25 @@ class Database:
         """Let go of all connections. Using the database again connects anew."""
         self.engine.dispose()
 
+    def together(self, work: Callable[[bool], Result]) -> Result:
+        """Do ``work``, and all that it asks and writes here in this thread, in one transaction; again from its
+        beginning as :meth:`transact_told`. It is told whether an earlier try may have happened, in full.
+
+        Whatever is within is durable at the end only: nobody else may be told of it before.
+        """
+        if self._shared.connection is not None:
+            return work(False)
+
+        def once(in_doubt: bool) -> Result:
+            with self.write() as connection:
+                self._shared.connection = connection
+                try:
+                    return work(in_doubt)
+                finally:
+                    self._shared.connection = None
+
+        return self.patience.insist(once)
+
     def ask(self, work: Callable[[Connection], Result]) -> Result:
         """What ``work`` reads, in one transaction; on SQLite it waits for no writer. Raises ``StorageError``."""
 
@@ -63,7 +89,7 @@ class Database:
             with self.read() as connection:
                 return work(connection)
 
-        return self.patience.insist(once, writes=False)
+        return self._insist(once, writes=False)
 
     def ask_cursor(self, work: Callable[[Any], Result]) -> Result:
         """As :meth:`ask`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
@@ -72,7 +98,7 @@ class Database:
             with self.read_cursor() as cursor:
                 return work(cursor)
 
-        return self.patience.insist(once, writes=False)
+        return self._insist(once, writes=False)
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Do ``work`` in a transaction; again from its beginning where the database gave it up, or was away.
@@ -102,7 +128,7 @@ class Database:
             with self.write() as connection:
                 return work(connection, in_doubt)
 
-        return self.patience.insist(once, at_most=at_most)
+        return self._insist(once, at_most=at_most)
 
     def transact_cursor(self, work: Callable[[Any, bool], Result]) -> Result:
         """As :meth:`transact_told`, with the driver's own cursor: about 50 µs less a transaction."""
@@ -111,11 +137,21 @@ class Database:
             with self.write_cursor() as cursor:
                 return work(cursor, in_doubt)
 
-        return self.patience.insist(once)
+        return self._insist(once)
+
+    def _insist(self, once: Callable[[bool], Result], *, writes: bool = True, at_most: float = inf) -> Result:
+        """Part of a larger transaction is tried once: that one is done again as a whole."""
+        if self._shared.connection is not None:
+            return once(False)
+        return self.patience.insist(once, writes=writes, at_most=at_most)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, tried once. Raises ``StorageError``."""
+        if self._shared.connection is not None:
+            with self._explained():
+                yield self._shared.connection
+            return
         with self._transaction(self.engine) as connection:
             yield connection
 
@@ -125,6 +161,10 @@ class Database:
 
         Raises ``StorageError``; ``DatabaseAway`` says whether that is in doubt.
         """
+        if self._shared.connection is not None:
+            with self._explained():
+                yield self._shared.connection
+            return
         with self._alone(), self._transaction(self._writing) as connection:
             yield connection
 
@@ -144,18 +184,35 @@ class Database:
     @contextmanager
     def read_cursor(self) -> Iterator[Any]:
         """As :meth:`read`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
+        if self._shared.connection is not None:
+            with self._shared_cursor(self._shared.connection) as cursor:
+                yield cursor
+            return
         with self._cursor() as (_, cursor):
             yield cursor
 
     @contextmanager
     def write_cursor(self) -> Iterator[Any]:
         """As :meth:`write`, with the driver's own cursor."""
+        if self._shared.connection is not None:
+            with self._shared_cursor(self._shared.connection) as cursor:
+                yield cursor
+            return
         with self._alone(), self._cursor() as (connection, cursor):
             if self.kind == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             yield cursor
             with self._explained(in_doubt=True):
                 connection.commit()
+
+    @contextmanager
+    def _shared_cursor(self, connection: Connection) -> Iterator[Any]:
+        with self._explained():
+            cursor = connection.connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

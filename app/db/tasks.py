@@ -16,7 +16,7 @@ from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS, TASK_FIELDS
 from app.db.texts import storable, storable_or_none
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import Ambiguous, Conflict, NotFound
 
 _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
@@ -48,6 +48,10 @@ class SqlTasks:
             restore_ledger(connection, rows)
 
         self._database.transact_told(work)
+
+    def has(self, task_id: str) -> bool:
+        asking = select(tasks.c.number).where(tasks.c.id == storable(task_id))
+        return self._database.ask(lambda connection: connection.execute(asking).first() is not None)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))
@@ -165,8 +169,7 @@ class SqlTasks:
         values = {name: getattr(row, name) for name in TASK_FIELDS}
         values["goal"] = storable(row.goal)
         values["error"] = storable_or_none(row.error)
-        adding = insert_ignoring(self._database.kind, tasks)
-        if connection.execute(adding, values | with_checksum(tasks, values)).rowcount == 0:
+        if not add_unless_there(connection, tasks, values | with_checksum(tasks, values)):
             raise Conflict(f"task {row.id} exists already")
         number = _number(connection, row.id)
         if known:
@@ -200,8 +203,7 @@ class SqlTasks:
         if update_row(connection, branches, one, {"status": status}):
             return
         row = {"task": number, "name": branch, "status": status, "created_ms": now_ms}
-        adding = insert_ignoring(self._database.kind, branches)
-        if connection.execute(adding, with_checksum(branches, row)).rowcount == 0:  # made in between
+        if not add_unless_there(connection, branches, with_checksum(branches, row)):  # made in between
             update_row(connection, branches, one, {"status": status})
 
 

@@ -14,7 +14,7 @@ from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, journal, refs, repositories, segments
 from app.db.removal import remove_history
 from app.db.session import Database
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import BranchMoved, Conflict, DamagedHistory, InvalidValue, NotFound
 from app.history.base import Collected, Damage, Kind, RawObject, RefMove
 from app.history.reachable import require_reachable
@@ -271,6 +271,8 @@ class SqlStore:
 class SqlStoreFactory:
     """Opens the histories kept in one database; they share a cache."""
 
+    is_in_database = True
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache = SegmentCache()
@@ -286,7 +288,7 @@ class SqlStoreFactory:
 
         def work(connection: Connection, in_doubt: bool) -> bool:
             row = {"task_id": task_id, "collected": 0, "created_ms": self._database.now_ms(connection)}
-            added = connection.execute(insert_ignoring(self._database.kind, repositories), row).rowcount > 0
+            added = add_unless_there(connection, repositories, row)
             return added or (in_doubt and _is_empty(connection, task_id))
 
         if not self._database.transact_told(work):

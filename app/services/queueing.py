@@ -26,27 +26,22 @@ def queue_run(
     *,
     priority: int = 0,
     parallel: int | None = None,
-    is_new: bool = False,
 ) -> None:
-    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then.
+    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
+    job = Job(task.id, branch, task.namespace, priority, parallel)
 
-    ``is_new``: the task was just made, and its row says that it is queued.
-    """
-    if is_new:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
-        return
-    # The status first: a worker may have it before we are back.
     progress = None
     if branch != task.current_branch:
         with open_repository(workplace, task) as repository:
             progress = progress_at(repository, repository.head(branch))
-    now_ms = workplace.clock_ms()
-    workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
-    try:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
-    except BaseException:
-        workplace.tasks.note_run(task.id, branch, task.status, workplace.clock_ms(), error=task.error)
-        raise
+
+    def keep(_: bool) -> None:
+        now_ms = workplace.clock_ms()
+        workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
+        queue.keep(job)
+
+    workplace.transactions.together(keep)
+    queue.tell(job)
 
 
 def run_claimed(
