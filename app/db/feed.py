@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 
 from app.db.base import BranchRow, TaskRow
-from app.db.models import branches, jobs, live, refs, repositories, tasks
+from app.db.models import DELETED, branches, jobs, live, refs, repositories, tasks
+from app.db.removal import TOLD_MS
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS
 from app.db.upsert import insert_replacing
@@ -23,7 +25,13 @@ _AT_ONCE: Final = 500
 STALE_MS: Final = 10_000
 """What was under way so long ago, and not written anew since, is not: its worker died."""
 
-_LEFT_MS: Final = 3_600_000
+
+class Deletion(NamedTuple):
+    """A task that was deleted, at ``at_ms``."""
+
+    task_id: str
+    namespace: str | None
+    at_ms: int
 
 
 class LiveRow(NamedTuple):
@@ -56,6 +64,10 @@ class FeedTable(Protocol):
     def changed(self, since_ms: int, namespace: str | None, limit: int) -> Sequence[TaskRow]:
         """The ``limit`` newest changed tasks of those updated since then, the oldest first; ``None``: of all
         namespaces."""
+
+    def deleted(self, since_ms: int, namespace: str | None) -> Sequence[Deletion]:
+        """The tasks that were deleted since then, the oldest deletion first; ``None``: of all namespaces. Those of
+        the last hour are known."""
 
     def live(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """What is under way, by task and branch: JSON."""
@@ -97,11 +109,21 @@ class SqlFeed:
         with self._database.read() as connection:
             return [TaskRow(*row) for row in connection.execute(newest)][::-1]
 
+    def deleted(self, since_ms: int, namespace: str | None) -> Sequence[Deletion]:
+        asking = select(live.c.task_id, live.c.data).where(live.c.branch == DELETED)
+        with self._database.read() as connection:
+            rows = connection.execute(asking).all()
+        found = [Deletion(task_id, *json.loads(data)) for task_id, data in rows]
+        chosen = [each for each in found if each.at_ms >= since_ms and namespace in (None, each.namespace)]
+        return sorted(chosen, key=lambda each: (each.at_ms, each.task_id))
+
     def live(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = defaultdict(dict)
         for some in _in_parts(task_ids):
             with self._database.read() as connection:
-                fresh = live.c.updated_ms > self._database.now_ms(connection) - STALE_MS
+                fresh = and_(
+                    live.c.updated_ms > self._database.now_ms(connection) - STALE_MS, live.c.branch != DELETED
+                )
                 asking = select(live.c.task_id, live.c.branch, live.c.data)
                 for task_id, branch, data in connection.execute(
                     asking.where(live.c.task_id.in_(some), fresh)
@@ -128,7 +150,7 @@ class SqlFeed:
 
     def clear_live(self) -> None:
         def work(connection: Connection) -> None:
-            old = self._database.now_ms(connection) - _LEFT_MS
+            old = self._database.now_ms(connection) - TOLD_MS
             connection.execute(delete(live).where(live.c.updated_ms < old))
 
         self._database.transact(work)
