@@ -11,12 +11,13 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from app.db.base import TaskRow
-from app.db.feed import Deletion, FeedTable, TaskRead
+from app.db.feed import UNDER_WAY, Deletion, FeedTable, TaskRead
 from app.errors import InputError, NotFound
 from app.history.repository import Repository
 from app.services.positions import pack, unpack
 from app.services.tasks import task_document
 from app.services.workplace import Workplace
+from app.vm.state import PAUSED
 
 _OPEN: Final = 32
 """Histories kept open: each may hold the commits of a few seconds in memory."""
@@ -53,7 +54,38 @@ class Feeds:
                 del found[task_id]
             else:
                 found[task_id] = replace(seen, heads=heads)
-        return found
+        return {task_id: self._as_it_stands(seen) for task_id, seen in found.items()}
+
+    def _as_it_stands(self, seen: TaskRead) -> TaskRead:
+        """As :func:`app.services.leases.standing` says it: what runs has somebody who runs it."""
+        gone = {
+            name: replace(branch, status=PAUSED)
+            for name, branch in seen.branches.items()
+            if branch.status in UNDER_WAY and self._is_abandoned(seen.holders.get(name))
+        }
+        row = seen.row
+        if row.current_branch in gone and row.status in UNDER_WAY:
+            row = replace(row, status=PAUSED)
+        # Who holds a lease is no news.
+        return replace(seen, row=row, branches={**seen.branches, **gone}, holders={})
+
+    def _is_abandoned(self, holder: str | None) -> bool:
+        return holder is None or self._workplace.presence.is_dead(holder)
+
+    def standing(self, rows: Sequence[TaskRow]) -> list[TaskRow]:
+        """The rows, each with the status as it is."""
+        under_way = [row.id for row in rows if row.status in UNDER_WAY]
+        if not under_way:
+            return list(rows)
+        held = self.table.holders(under_way)
+        doubtful = [
+            row.id
+            for row in rows
+            if row.status in UNDER_WAY and self._is_abandoned(held.get((row.id, row.current_branch)))
+        ]
+        # It may have ended since: then its row says so by now.
+        seen = self.read(doubtful) if doubtful else {}
+        return [seen[row.id].row if row.id in seen else row for row in rows]
 
     def read_one(self, task: TaskRow) -> TaskRead:
         """One task. Raises ``NotFound`` where it is gone."""
@@ -154,7 +186,10 @@ def read_list_position(text: str) -> ListPosition:
 
 def look_at_tasks(feeds: Feeds, since_ms: int, namespace: str | None) -> ListRead:
     """The tasks that changed since then, the oldest change first; of very many, the newest."""
-    return ListRead(feeds.table.changed(since_ms, namespace, _MOST), feeds.table.deleted(since_ms, namespace))
+    return ListRead(
+        feeds.standing(feeds.table.changed(since_ms, namespace, _MOST)),
+        feeds.table.deleted(since_ms, namespace),
+    )
 
 
 def list_end(feeds: Feeds, namespace: str | None) -> ListPosition:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,21 @@ def test_a_watched_task_that_is_deleted_is_not_there(watch: Watch) -> None:
     assert watch.told(task)
     delete_task(watch.place, task)
     assert watch.feeds.read([task.id]) == {}
+
+
+def test_a_run_whose_process_died_is_told_to_be_paused(watch: Watch) -> None:
+    task = watch.submit()
+    watch.place.leases.acquire(task.id, "main", f"{watch.place.presence.owner}/1", 30)
+    watch.place.tasks.note_run(task.id, "main", "running", watch.place.clock_ms())
+    events = watch.told(task)
+    assert events[-1].data == {"branch": "main", "status": "running"}
+    position = list_end(watch.feeds, None)
+    watch.place.leases.acquire(task.id, "main", f"{watch.place.presence.owner}/1", 0.01)
+    time.sleep(0.05)
+    kinds = {event.kind: event.data for event in watch.told(task, events[-1].position)}
+    assert kinds["status"] == {"branch": "main", "status": "paused"}
+    assert kinds["task"]["status"] == "paused"
+    [event], _ = position.take(look_at_tasks(watch.feeds, position.since_ms, None))
+    assert [document["status"] for document in event.data["tasks"]] == ["paused"]
+    watch.run(task)
+    assert watch.feeds.read_one(task).row.status == "completed"
