@@ -17,8 +17,8 @@ SCHEMES: Final = {
         "description": "an API key as the password, as git sends it",
     },
 }
-OPEN_PATHS: Final = ("/healthz", "/readyz")
-"""What asks for no key."""
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/api/session")
+"""What asks for no key, and where one is shown to begin a session."""
 _REF: Final = "#/components/schemas/"
 _METHODS: Final = ("get", "put", "post", "patch", "delete")
 
