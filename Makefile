@@ -27,7 +27,7 @@ RUNS := 200
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate fuzz bench bench-server bench-distributed bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-distributed bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ check: $(READY_DEV) ## Format, lint, types, layers and docs, without the slow te
 format: $(READY_DEV) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
+
+vendor: ## Fetch the viewer's libraries anew, at the versions of app/web/vendoring/package.json (needs npm)
+	@cd app/web/vendoring && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --silent && node vendor.mjs
 
 docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
 	@$(BIN)/python -m app.cli.reference

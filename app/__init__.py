@@ -4,6 +4,7 @@ The map of the package, doors first; imports go down only (``tests/test_layers.p
 
     cli            commands: ``stackvm …`` and ``flask stackvm …``
     bootstrap      wiring: settings → services; the only place that names concrete adapters
+    web            the viewer: a page at ``/``, a client of the API
     api, worker    a server's doors: HTTP, and the threads that run
     remote         another server, asked over HTTP: what commands do with ``--server``
     services       use cases: verbs, transactions

@@ -111,6 +111,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         return open_models(settings)
 
     return Workplace(
+        transactions=database,
         tasks=SqlTasks(database),
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),

@@ -14,6 +14,7 @@ from app.api.metrics import note_streams
 from app.api.state import Server
 from app.bootstrap import open_server, workplace
 from app.config import load_settings
+from app.web.pages import register as serve_viewer
 
 
 def refuse_open_bind(addresses: Iterable[str]) -> str | None:
@@ -48,6 +49,7 @@ def make_server() -> Flask:
         parts.settings, parts.workplace, parts.jobs, parts.requests, parts.audit, parts.queue, hub
     )
     app = make_application(server)
+    serve_viewer(app)
     parts.workers.start()
 
     def close() -> None:

@@ -14,6 +14,7 @@ LAYERS = [
     {"server"},
     {"cli"},
     {"bootstrap"},
+    {"web"},
     {"api", "worker", "remote"},
     {"services"},
     {"vm", "planner"},

@@ -43,8 +43,14 @@ class TaskOut(BaseModel):
     namespace: str | None
     status: str
     branch: str
-    steps: int
+    steps: int = Field(description="executed on `branch`, failed ones included")
+    planned_steps: int | None = Field(
+        description="of the plan; loops execute some more than once, jumps leave some out; null: no plan yet"
+    )
+    worked_ms: int | None = Field(description="what the calls of `branch` took together")
+    cost: float | None = Field(description="of the models, in US dollars; null: not known")
     error: str | None
+    branches: int = Field(description="how many there are")
     history: str
     created_ms: int
     updated_ms: int

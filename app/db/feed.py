@@ -12,10 +12,10 @@ from sqlalchemy import Connection, delete, func, select
 from app.db.base import BranchRow, TaskRow
 from app.db.models import branches, jobs, live, refs, repositories, tasks
 from app.db.session import Database
+from app.db.task_columns import TASK_COLUMNS
 from app.db.upsert import insert_replacing
 
 _HEADS: Final = "refs/heads/"
-_TASK_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
 _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
 _AT_ONCE: Final = 500
 """So many tasks a query: databases limit how many parameters one has."""
@@ -90,7 +90,7 @@ class SqlFeed:
         return found
 
     def changed(self, since_ms: int, namespace: str | None, limit: int) -> Sequence[TaskRow]:
-        asking = select(*_TASK_COLUMNS).where(tasks.c.updated_ms >= since_ms)
+        asking = select(*TASK_COLUMNS).where(tasks.c.updated_ms >= since_ms)
         if namespace is not None:
             asking = asking.where(tasks.c.namespace == namespace)
         newest = asking.order_by(tasks.c.updated_ms.desc(), tasks.c.number.desc()).limit(limit)
@@ -135,7 +135,7 @@ class SqlFeed:
 
 
 def _rows(connection: Connection, task_ids: Sequence[str]) -> list[TaskRow]:
-    asking = select(*_TASK_COLUMNS).where(tasks.c.id.in_(task_ids))
+    asking = select(*TASK_COLUMNS).where(tasks.c.id.in_(task_ids))
     return [TaskRow(*row) for row in connection.execute(asking)]
 
 

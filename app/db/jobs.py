@@ -12,11 +12,12 @@ from app.db.models import jobs
 from app.db.models import namespaces as namespace_table
 from app.db.serving import Backlog, Claim, Job
 from app.db.session import Database
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import Busy
 
 _JOB_COLUMNS: Final = tuple(jobs.c[name] for name in Job._fields)
 
+_COUNT: Final = select(func.count()).select_from(jobs)
 NO_LIMITS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -29,13 +30,12 @@ class SqlJobs:
     def put(self, job: Job, *, most: int | None = None) -> None:
         def work(connection: Connection) -> None:
             if most is not None:
-                waiting = connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+                waiting = connection.execute(_COUNT).scalar_one()
                 if waiting >= most:
                     raise Busy(waiting)
             now = self._database.now_ms(connection)
             row = {**job._asdict(), "queued_ms": now, "not_before_ms": now, "owner": None, "sent_ms": now}
-            adding = insert_ignoring(self._database.kind, jobs).values(**row, expires_ms=0, takeovers=0)
-            connection.execute(adding)
+            add_unless_there(connection, jobs, {**row, "expires_ms": 0, "takeovers": 0})
 
         self._database.transact(work)
 

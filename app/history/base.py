@@ -143,7 +143,12 @@ class Store(Protocol):
 
 
 class StoreFactory(Protocol):
-    """Opens the stores of one kind."""
+    """Opens the stores of one kind.
+
+    ``is_in_database``: what a store writes may be part of a transaction of the database where the tasks are.
+    """
+
+    is_in_database: bool
 
     def create(self, task_id: str) -> Store:
         """Make an empty repository. Raises ``Conflict`` where it exists."""

@@ -8,13 +8,13 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, journal, refs, repositories, segments
 from app.db.removal import remove_history
 from app.db.session import Database
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import BranchMoved, Conflict, DamagedHistory, InvalidValue, NotFound
 from app.history.base import Collected, Damage, Kind, RawObject, RefMove
 from app.history.reachable import require_reachable
@@ -30,6 +30,9 @@ SMALL_OBJECTS: Final = 256
 SMALL_BYTES: Final = 64 << 10
 """A write below both goes to the journal; others are worth segments of their own."""
 
+_REPOSITORY: Final = select(repositories.c.number, repositories.c.collected).where(
+    repositories.c.task_id == bindparam("task_id")
+)
 _MAX_KNOWN: Final = 1 << 16
 
 
@@ -256,6 +259,8 @@ class SqlStore:
 class SqlStoreFactory:
     """Opens the histories kept in one database; they share a cache."""
 
+    is_in_database = True
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache = SegmentCache()
@@ -271,7 +276,7 @@ class SqlStoreFactory:
 
         def work(connection: Connection, in_doubt: bool) -> bool:
             row = {"task_id": task_id, "collected": 0, "created_ms": self._database.now_ms(connection)}
-            added = connection.execute(insert_ignoring(self._database.kind, repositories), row).rowcount > 0
+            added = add_unless_there(connection, repositories, row)
             return added or (in_doubt and _is_empty(connection, task_id))
 
         if not self._database.transact_told(work):
@@ -279,9 +284,8 @@ class SqlStoreFactory:
         return self.open(task_id)
 
     def open(self, task_id: str) -> SqlStore:
-        asking = select(repositories.c.number, repositories.c.collected)
-        asking = asking.where(repositories.c.task_id == task_id)
-        row = self._database.ask(lambda connection: connection.execute(asking).one_or_none())
+        named = {"task_id": task_id}
+        row = self._database.ask(lambda connection: connection.execute(_REPOSITORY, named).one_or_none())
         if row is None:
             raise NotFound("history of task", task_id)
         return SqlStore(self._database, self._sql, self._cache, *row)

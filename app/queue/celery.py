@@ -44,8 +44,10 @@ class CeleryQueue:
         self._probe: Connection | None = None
         self._probing = threading.Lock()
 
-    def put(self, job: Job) -> None:
+    def keep(self, job: Job) -> None:
         self._jobs.put(job, most=self.most)
+
+    def tell(self, job: Job) -> None:
         # Here, in the thread of who asks, is where a trace's context would be put into the headers.
         self._sender.send(Message(job.task_id, job.namespace, job.priority))
 
@@ -56,7 +58,7 @@ class CeleryQueue:
         return _Line(self._broker, namespaces)
 
     def freed(self, namespace: str) -> None:
-        self.tell(self._messages.most_urgent(namespace, 1))
+        self.remind(self._messages.most_urgent(namespace, 1))
 
     def trouble(self) -> str | None:
         return self._sender.trouble()
@@ -70,7 +72,7 @@ class CeleryQueue:
         """Raise :class:`app.queue.broker.BrokerAway` or ``ConfigurationError`` where the broker is of no use."""
         self._broker.connect().release()
 
-    def tell(self, waiting: Sequence[Waiting]) -> None:
+    def remind(self, waiting: Sequence[Waiting]) -> None:
         """Send a message about each."""
         self._messages.mark(waiting)
         for each in waiting:

@@ -11,6 +11,7 @@ from app.history.commits import Commit
 from app.history.refnames import check_branch_name
 from app.history.repository import HEADS, Repository
 from app.services.leases import refuse_running, standing
+from app.services.progress import progress_at
 from app.services.tasks import MAIN, open_repository
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -124,10 +125,12 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
             raise Conflict(f"{name!r} is the only branch of the task", hint="delete the task instead")
         refuse_running(workplace, task, name)
         if name == task.current_branch:
-            workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
+            other = MAIN if MAIN in others else others[0]
+            progress = progress_at(repository, repository.head(other))
+            workplace.tasks.set_current_branch(task.id, other, workplace.clock_ms(), progress)
         # The row, the branch, what is known of its calls: where we are killed between, the branch is whole
         # and `gc` gives it a row again, or it is gone and `gc` drops the rest.
-        workplace.tasks.delete_branch(task.id, name)
+        workplace.tasks.delete_branch(task.id, name, workplace.clock_ms())
         repository.delete_branch(name)
     workplace.ledger(task.id).drop_branch(name)
     return head

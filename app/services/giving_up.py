@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from app.db.base import TaskRow
+from app.db.serving import Claim, JobTable
 from app.services.leases import hold_lease
+from app.services.progress import progress_at
 from app.services.scribes import open_held
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
@@ -17,10 +19,19 @@ MAX_TAKEOVERS: Final = 3
 """At so many takeovers without a commit between them."""
 
 
-def head_of(workplace: Workplace, task: TaskRow, branch: str) -> str:
-    """The commit at which a branch stands. Raises ``NotFound``."""
+def is_given_up(workplace: Workplace, jobs: JobTable, claim: Claim) -> bool:
+    """Whether a run that was taken over is given up by this. Raises as :func:`give_up`."""
+    if not claim.takeovers:
+        return False
+    job = claim.job
+    task = workplace.tasks.get(job.task_id)
     with open_repository(workplace, task) as repository:
-        return repository.commit(repository.head(branch)).id
+        head = repository.head(job.branch).hex()
+    takeovers = jobs.note_takeover(claim.number, workplace.presence.owner, head)
+    if takeovers < MAX_TAKEOVERS:
+        return False
+    give_up(workplace, task, job.branch, takeovers)
+    return True
 
 
 def give_up(workplace: Workplace, task: TaskRow, branch: str, takeovers: int) -> None:
@@ -36,5 +47,6 @@ def give_up(workplace: Workplace, task: TaskRow, branch: str, takeovers: int) ->
             record = taken_over(takeovers)
             scribe.stop(record)
             scribe.journal.flush()
+            progress = progress_at(repository, repository.head(branch))
         now = workplace.clock_ms()
-        workplace.tasks.note_run(task.id, branch, FAILED, now, error=record["message"])
+        workplace.tasks.note_run(task.id, branch, FAILED, now, progress=progress, error=record["message"])

@@ -60,6 +60,8 @@ class Heartbeat:
         self.fence = fence
         self._seconds = seconds
         self._lost: BranchMoved | None = None
+        self.on_beat: Callable[[], None] | None = None
+        """Called at each beat while the lease is ours, in the thread that beats."""
 
     @contextmanager
     def beating(self, interrupts: Interrupts) -> Iterator[None]:
@@ -92,6 +94,8 @@ class Heartbeat:
                 asked = self._leases.asked(self._task_id, self._branch, self.fence)
                 if asked is not None:
                     interrupts.ask(Asked(*asked))
+                if self.on_beat is not None:
+                    self.on_beat()
             except BranchMoved as moved:
                 # The fence keeps us from committing anything; there is no use in going on.
                 self._lost = moved

@@ -20,6 +20,7 @@ from app.planner.rounds import Planned
 from app.services.branches import new_branch_name
 from app.services.leases import find_holder
 from app.services.planning import require_askers, watcher_of
+from app.services.progress import progress_at
 from app.services.reports import Revised
 from app.services.reusing import Fork, called_beyond, earlier_of
 from app.services.revising import Past, commit_revision, read_past
@@ -265,7 +266,8 @@ def accept_plan(
             message = f"a branch {name!r} was made meanwhile"
             raise Conflict(message, hint="revise again, or give another --name") from None
         status = COMPLETED if fork.pc is None else "paused"
-    workplace.tasks.note_run(task.id, name, status, workplace.clock_ms())
+        progress = progress_at(repository, bytes.fromhex(revised.commit))
+    workplace.tasks.note_run(task.id, name, status, workplace.clock_ms(), progress=progress)
     return revised
 
 

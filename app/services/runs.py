@@ -18,6 +18,7 @@ from app.services.choices import with_choices
 from app.services.kept_replies import KeptReplies
 from app.services.leases import Heartbeat, hold_lease
 from app.services.planning import commit_plan, no_model, watcher_of, write_plan
+from app.services.progress import ProgressNotes, progress_at, progress_here
 from app.services.reports import Revised, RunReport, report_at, report_run
 from app.services.reusing import open_reuse
 from app.services.revising import find_unfinished, revise_failed
@@ -95,7 +96,7 @@ def _run_held(
         if revised is not None:
             report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
             _set_status(workplace, task, branch, report.status, report)
-            _set_status(workplace, task, revised.branch, PAUSED)
+            _note_revised(workplace, task, repository, revised)
             return report, revised
         _set_status(workplace, task, branch, RUNNING)
         try:
@@ -116,7 +117,7 @@ def _run_held(
         reached("run.over")
         _set_status(workplace, task, branch, report.status, report)
         if revised is not None:
-            _set_status(workplace, task, revised.branch, PAUSED)  # the current one from here on
+            _note_revised(workplace, task, repository, revised)
         return report, revised
 
 
@@ -129,14 +130,17 @@ def _run(
     options: RunOptions,
 ) -> tuple[RunReport, Revised | None]:
     head = repository.head(branch)  # again: it may have moved before the lease was ours
+    notes = ProgressNotes(workplace, task, branch)
     journal = Journal(
         repository.store,
         HEADS + branch,
         head,
         fence=heartbeat.fence,
         every_commit=workplace.flush_every_commit,
+        on_flush=lambda _: notes.flushed(scribe),
     )
     scribe = open_scribe(repository, task.id, journal)
+    heartbeat.on_beat = notes.note
     ended = scribe.state.status in (COMPLETED, CANCELLED)
     if not ended:
         raise_limit(workplace, scribe, options.max_steps)
@@ -164,7 +168,7 @@ def _run(
         result = stop_thinking(workplace, scribe, options.interrupts)
     if result.waiting is not None:
         result = replace(result, waiting=with_choices(repository, result.waiting))
-    return report_run(task, branch, scribe.state, result), revised
+    return report_run(task, branch, scribe.state, scribe.plan, result), revised
 
 
 def _run_machine(
@@ -220,7 +224,8 @@ def _plan(
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     reached("plan.written")
     commit_plan(scribe, planned)
-    _set_status(workplace, task, branch, RUNNING)
+    progress = progress_here(scribe)
+    workplace.tasks.note_run(task.id, branch, RUNNING, workplace.clock_ms(), progress=progress)
 
 
 def _used(repository: Repository, scribe: Scribe) -> Mapping[str, Json]:
@@ -291,5 +296,11 @@ def _set_status(
 ) -> None:
     now = workplace.clock_ms()
     message = report.error["message"] if report is not None and report.error is not None else None
-    steps = report.steps if report is not None else None
-    workplace.tasks.note_run(task.id, branch, status, now, steps=steps, error=message)
+    progress = report.progress if report is not None else None
+    workplace.tasks.note_run(task.id, branch, status, now, progress=progress, error=message)
+
+
+def _note_revised(workplace: Workplace, task: TaskRow, repository: Repository, revised: Revised) -> None:
+    """A revision's branch is the current one from here on."""
+    progress = progress_at(repository, bytes.fromhex(revised.commit))
+    workplace.tasks.note_run(task.id, revised.branch, PAUSED, workplace.clock_ms(), progress=progress)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Upkeep
+from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Transactions, Upkeep
 from app.db.reviews import ProposalTable
 from app.db.serving import KeyTable, TaskLists
 from app.history.base import StoreFactory
@@ -30,6 +30,7 @@ class Workplace:
     behalf all this happens. After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
     """
 
+    transactions: Transactions
     tasks: TaskTable
     namespaces: NamespaceTable
     leases: Leases

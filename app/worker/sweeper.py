@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 class Messenger(Protocol):
     """The part of a queue that a sweeper uses."""
 
-    def tell(self, waiting: Sequence[Waiting]) -> None:
+    def remind(self, waiting: Sequence[Waiting]) -> None:
         """Send a message about each."""
 
     def depth(self, namespace: str | None) -> int:
@@ -91,7 +91,7 @@ class Sweeper:
         limits = self._limits()
         backlog = self._jobs.backlog() if any(name in limits for name in waiting) else None
         due = [each for each in self._messages.due(_MOST) if each.namespace not in limits]
-        self._queue.tell(due)
+        self._queue.remind(due)
         sent = len(due)
         for namespace, count in waiting.items():
             told = sum(each.namespace == namespace for each in due)
@@ -111,7 +111,7 @@ class Sweeper:
             chosen = self._messages.oldest(namespace, most, silent_seconds=_SILENT_SECONDS)
         else:
             chosen = self._messages.most_urgent(namespace, most)
-        self._queue.tell(chosen)
+        self._queue.remind(chosen)
         return len(chosen)
 
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
 from app.queue.base import RunQueue
+from app.services.giving_up import is_given_up
 from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
 from app.vm.events import Event, Listener, RevisionMade
@@ -196,7 +197,9 @@ class WorkerThreads:
     def _run_until(self, claim: Claim, interrupts: Interrupts) -> float | None:
         """Run it; gives after how many seconds somebody is to go on with it, if anybody."""
         try:
-            report = run_claimed(self._workplace, self._jobs, claim, interrupts, self._listener(claim))
+            if is_given_up(self._workplace, self._jobs, claim):
+                return None
+            report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim))
             was_asked = interrupts.asked == Asked("pause", _SHUTDOWN)
             return 0.0 if report is not None and report.status == "paused" and was_asked else None
         except KeyboardInterrupt:  # it was to stop at once

@@ -259,7 +259,7 @@ def test_a_full_backlog_is_told_and_the_approval_can_be_repeated(
     def full(job: object) -> None:
         raise Busy(10)
 
-    monkeypatch.setattr(queue, "put", full)
+    monkeypatch.setattr(queue, "keep", full)
     found = served.client.post(url(task, number, "approve"))
     assert (found.status_code, found.json["code"], found.headers["Retry-After"]) == (429, "busy", "5")
     monkeypatch.undo()

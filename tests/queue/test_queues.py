@@ -89,7 +89,8 @@ def test_a_broker_that_is_away_keeps_nobody_waiting_and_is_said(tables: tuple[Sq
     with pytest.raises(BrokerAway):
         queue.check()
     begun = time.monotonic()
-    queue.put(Job("a", "main"))
+    queue.keep(Job("a", "main"))
+    queue.tell(Job("a", "main"))
     assert time.monotonic() - begun < 1.0
     trouble = queue.trouble()
     assert trouble is not None and "RabbitMQ at 127.0.0.1:1" in trouble and "t0p-secret" not in trouble

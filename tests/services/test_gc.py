@@ -224,7 +224,7 @@ def test_a_collection_that_was_killed_has_done_no_harm(
 
 def test_a_branch_whose_making_or_deletion_was_killed_is_mended(place: Workplace, history: str) -> None:
     task = fill(place, history)
-    place.tasks.delete_branch(task.id, "try")  # its row went, and we died
+    place.tasks.delete_branch(task.id, "try", 9)  # its row went, and we died
     left = list(find_damage(place))
     assert [(finding.what, finding.is_leftover) for finding in left] == [("ref refs/heads/try", True)]
     assert clear_away(place, (), GcOptions()).mended == 1
