@@ -325,6 +325,8 @@ def doctor() -> list[Check]:
     checks.append(check_folder("VAR_DIR", chosen.var_dir, writable=True))
     checks.append(check_folder("TOOLS_ROOT", chosen.tools_root, writable=False))
     checks += _check_database(chosen)
+    if chosen.queue == "celery":
+        checks.append(check("broker", lambda: _broker_found(chosen)))
 
     def load_tools() -> str:
         tools = _load_tools(chosen).list()
@@ -335,6 +337,14 @@ def doctor() -> list[Check]:
     if chosen.model_prices is not None:
         checks.append(check("MODEL_PRICES", lambda: _prices_found(chosen)))
     return checks
+
+
+def _broker_found(settings: Settings) -> str:
+    from app.queue.broker import Broker
+
+    broker = Broker(settings.celery_broker_url.get_secret_value().strip())
+    broker.connect().release()
+    return broker.where
 
 
 def _prices_found(settings: Settings) -> str:

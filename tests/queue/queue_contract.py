@@ -187,20 +187,3 @@ class QueueContract:
         stand.put(Job("a", "main"))
         thread.join(PATIENCE)
         assert heard and heard[0] - put_at < 2.0  # half of what it would wait, on a machine with much to do
-
-    def test_lost_messages_lose_nothing_and_those_too_many_do_nothing(self, stand: Stand) -> None:
-        if stand.lose is None:
-            pytest.skip("no messages")
-        for number in range(20):
-            stand.put(Job(f"t{number}", "main"))
-        time.sleep(0.5)
-        stand.lose()
-        line = stand.line()
-        for _ in range(3):  # and some come twice
-            assert stand.messenger is not None
-            stand.messenger.remind(stand.messages.oldest(None, 5))
-        found = []
-        while (claim := stand.take(line, seconds=4.0)) is not None:
-            found.append(claim.job.task_id)
-            stand.end(line, claim)
-        assert sorted(found) == sorted(f"t{number}" for number in range(20))
