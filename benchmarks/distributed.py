@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -58,10 +59,12 @@ def throughput(options: argparse.Namespace) -> Iterator[Figure]:
         begun = perf_counter()
         _wait(lambda: _waiting(fleet) == 0, 0.1)
         seconds = perf_counter() - begun
+        cpu = sum(_cpu_seconds(process.pid) for process in fleet.living())
         lost, wrong = _lost_and_wrong(fleet)
     ideal = options.tasks * STEPS * STEP_SECONDS / (options.workers * options.threads)
     name = f"{options.tasks} tasks of {STEPS} steps, {options.workers} × {options.threads}"
     yield Figure(name, f"until all ended (ideal {ideal:.1f} s)", [seconds], "s", 2 * ideal)
+    yield Figure(name, "CPU of the workers, a task", [1000 * cpu / options.tasks], "ms")
     yield Figure(name, "lost", [lost], "", 0)
     yield Figure(name, "with a step twice or missing", [wrong], "", 0)
 
@@ -125,6 +128,12 @@ def kills(options: argparse.Namespace) -> Iterator[Figure]:
     yield Figure(
         name, f"longest until taken over (lease {LEASE_SECONDS:g} s)", longest, "s", LEASE_SECONDS + 2
     )
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _waiting(fleet: Fleet) -> int:
