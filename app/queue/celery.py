@@ -101,8 +101,8 @@ class CeleryQueue:
 class _Line:
     """A connection of a thread's own: one message at a time, which stays the broker's until it is settled.
 
-    Not Celery's own worker: with threads it settles late messages from another one, up to a second late, and it
-    ends where RabbitMQ takes a message back that was not settled for half an hour.
+    Not Celery's own worker: it settles the messages of its threads from its event loop, so that the next one comes
+    late, and it ends where RabbitMQ takes a message back that was not settled for half an hour.
     """
 
     def __init__(self, broker: Broker, namespaces: Callable[[], Collection[str | None]]) -> None:
