@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.db.base import TaskRow
-from app.db.serving import Claim, JobTable
+from app.db.serving import Claim, Job, JobTable
 from app.services.leases import hold_lease
 from app.services.progress import progress_at
 from app.services.scribes import open_held
@@ -19,26 +18,21 @@ MAX_TAKEOVERS: Final = 3
 """At so many takeovers without a commit between them."""
 
 
-def is_given_up(workplace: Workplace, jobs: JobTable, claim: Claim) -> bool:
-    """Whether a run that was taken over is given up by this. Raises as :func:`give_up`."""
+def count_takeovers(workplace: Workplace, jobs: JobTable, claim: Claim) -> int:
+    """How often a run was taken over where it stands. Raises ``NotFound``, ``StorageError``."""
     if not claim.takeovers:
-        return False
-    job = claim.job
-    task = workplace.tasks.get(job.task_id)
-    with open_repository(workplace, task) as repository:
-        head = repository.head(job.branch).hex()
-    takeovers = jobs.note_takeover(claim.number, workplace.presence.owner, head)
-    if takeovers < MAX_TAKEOVERS:
-        return False
-    give_up(workplace, task, job.branch, takeovers)
-    return True
+        return 0
+    with open_repository(workplace, workplace.tasks.get(claim.job.task_id)) as repository:
+        head = repository.head(claim.job.branch).hex()
+    return jobs.note_takeover(claim.number, workplace.presence.owner, head)
 
 
-def give_up(workplace: Workplace, task: TaskRow, branch: str, takeovers: int) -> None:
+def give_up(workplace: Workplace, job: Job, takeovers: int) -> None:
     """End a run as failed, as a commit that says why. One that has ended stays as it is.
 
     Raises ``LeaseHeld``, ``BranchMoved``, ``NotFound``, ``StorageError``.
     """
+    task, branch = workplace.tasks.get(job.task_id), job.branch
     with hold_lease(workplace, task, branch, Interrupts()) as heartbeat:
         with open_repository(workplace, task) as repository:
             scribe = open_held(repository, task.id, branch, heartbeat.fence)

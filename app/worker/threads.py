@@ -16,10 +16,10 @@ from typing import Final, Protocol
 from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
 from app.queue.base import RunQueue
-from app.services.giving_up import is_given_up
+from app.services.giving_up import MAX_TAKEOVERS, count_takeovers, give_up
 from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
-from app.vm.events import Event, Listener, RevisionMade
+from app.vm.events import Event, Listener, RevisionMade, StepCommitted
 from app.vm.interrupts import Asked, Interrupts
 
 POLL_SECONDS: Final = 0.5
@@ -30,6 +30,7 @@ _SOON_SECONDS: Final = 0.1
 _NOW_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
 _LIMITS_SECONDS: Final = 1.0
+_TURN_SECONDS: Final = 1.0
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,20 @@ class Watcher(Protocol):
 
     def close(self, task_id: str, branch: str) -> None:
         """It is over, here; ``branch`` is where it began."""
+
+
+class _Turn:
+    """A place that one run at a time may have; ``None``: it needs none."""
+
+    def __init__(self, place: threading.Lock | None) -> None:
+        self.taken = place is None or place.acquire(blocking=False)
+        self._place = place if self.taken else None
+
+    def end(self) -> None:
+        """Another may have it."""
+        place, self._place = self._place, None
+        if place is not None:
+            place.release()
 
 
 class WorkerThreads:
@@ -69,6 +84,7 @@ class WorkerThreads:
         self._running: dict[int, Interrupts] = {}
         self._limits_read: tuple[float, Mapping[str, int]] = (-inf, {})
         self._lock = threading.Lock()
+        self._last_try = threading.Lock()
         self._threads: list[threading.Thread] = []
         self.ended = 0
         """How many runs ended here, or wait for somebody."""
@@ -197,9 +213,19 @@ class WorkerThreads:
     def _run_until(self, claim: Claim, interrupts: Interrupts) -> float | None:
         """Run it; gives after how many seconds somebody is to go on with it, if anybody."""
         try:
-            if is_given_up(self._workplace, self._jobs, claim):
+            takeovers = count_takeovers(self._workplace, self._jobs, claim)
+            if takeovers >= MAX_TAKEOVERS:
+                give_up(self._workplace, claim.job, takeovers)
                 return None
-            report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim))
+            # Who shared a worker with a run that kills it is lost as often. So the last try is made by one at a
+            # time in a process, until it has got further; the others wait, and are nobody's meanwhile.
+            turn = _Turn(self._last_try if takeovers == MAX_TAKEOVERS - 1 else None)
+            if not turn.taken:
+                return _TURN_SECONDS
+            try:
+                report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim, turn))
+            finally:
+                turn.end()
             was_asked = interrupts.asked == Asked("pause", _SHUTDOWN)
             return 0.0 if report is not None and report.status == "paused" and was_asked else None
         except KeyboardInterrupt:  # it was to stop at once
@@ -220,10 +246,12 @@ class WorkerThreads:
             logger.exception("task %s ended by a fault of ours", claim.job.task_id)
         return None
 
-    def _listener(self, claim: Claim) -> Listener:
+    def _listener(self, claim: Claim, turn: _Turn) -> Listener:
         told = self._watcher.open(claim.job.task_id, claim.job.branch) if self._watcher is not None else None
 
         def listen(event: Event) -> None:
+            if isinstance(event, StepCommitted):
+                turn.end()
             if isinstance(event, RevisionMade):
                 # Before anything runs there: whoever takes the job over has to go on with the revision.
                 with suppress(StorageError):
