@@ -12,7 +12,7 @@ import { ProblemNote } from "./widgets/problem_note.js";
 const ROUTES = [
   { path: "/", title: "Tasks", load: () => import("./screens/tasks.js"), css: "tasks" },
   { path: "/new", title: "New task", load: () => import("./screens/new_task.js"), css: "new_task" },
-  { path: "/tasks/:id", title: "Run", load: () => import("./screens/not_built.js") },
+  { path: "/tasks/:id", title: "Run", load: () => import("./screens/run/run.js"), css: "run" },
   { path: "/tasks/:id/plan", title: "Plan", load: () => import("./screens/not_built.js") },
   { path: "/tasks/:id/timeline", title: "Timeline", load: () => import("./screens/not_built.js") },
   { path: "/tasks/:id/variables/:name", title: "Variable", load: () => import("./screens/not_built.js") },
