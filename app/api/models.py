@@ -179,6 +179,13 @@ class ValuesOut(Out):
     next: str | None
 
 
+class ReadersOut(Out):
+    """A page of the commits whose step read a variable, newest first."""
+
+    items: list[SetByOut]
+    next: str | None
+
+
 class TurnOut(Out):
     """A variable that changed where the expression turned."""
 

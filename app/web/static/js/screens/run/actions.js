@@ -52,6 +52,37 @@ export function ForkDialog({ id, commit, onClose, onDone }) {
   </form></${Dialog}>`;
 }
 
+const MARKED = "stackvm.compare";
+
+/** The commit that was marked to be compared, as TASK:COMMIT; it is kept while the tab is open. */
+export const marked = () => sessionStorage.getItem(MARKED);
+
+/** Mark a commit; where another is marked already, show both side by side. */
+export function markOrCompare(id, commit) {
+  const here = `${id}:${commit}`;
+  const other = marked();
+  if (!other || other === here) {
+    sessionStorage.setItem(MARKED, here);
+    announce("Marked. Select another commit and compare it with this one");
+    return;
+  }
+  sessionStorage.removeItem(MARKED);
+  compare(other, here);
+}
+
+const compare = (left, right) => navigate(href("/compare", { left, right, view: "runs" }));
+
+function comparisons(id, branch, commit) {
+  const here = `${id}:${commit.commit}`;
+  const other = marked();
+  return [
+    ...(other && other !== here ? [{ label: `Compare with the marked ${shortId(other.split(":")[1])}`, run: () => markOrCompare(id, commit.commit) }] : []),
+    { label: other === here ? "This commit is marked" : "Mark to compare (c)", disabled: other === here, run: () => { sessionStorage.removeItem(MARKED); markOrCompare(id, commit.commit); } },
+    { label: `With the newest of ${branch}`, run: () => compare(here, `${id}:${branch}`) },
+    ...(commit.parent ? [{ label: "With the commit before", run: () => compare(`${id}:${commit.parent}`, here) }] : []),
+  ];
+}
+
 /** @param {{id: string, branch: string, commit: any, step: any, onDone: () => void}} props */
 export function StepActions({ id, branch, commit, step, onDone }) {
   const [isForking, setForking] = useState(false);
@@ -60,6 +91,7 @@ export function StepActions({ id, branch, commit, step, onDone }) {
     ${may("operator") && html`
       <button type="button" class="small" onClick=${() => setForking(true)}><${Icon} name="fork" /> Fork here</button>
       ${commit.kind !== "goal" && html`<${Link} to=${edit} class="button small"><${Icon} name="revision" /> Edit and run from here</${Link}>`}`}
+    <${Menu} class="small" title="Compare" label="Compare" items=${comparisons(id, branch, commit)} />
     <${Menu} class="small" title="Copy as a command" label=${html`<${Icon} name="copy" />`} items=${commandsOf(id, branch, commit).map(([label, command]) => ({
       label: html`<span class="command"><span>${label}</span><code>${command}</code></span>`, run: () => copy(command, "Command copied"),
     }))} />

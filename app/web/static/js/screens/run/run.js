@@ -9,6 +9,7 @@ import { Empty, Loading } from "../../widgets/empty.js";
 import { ProblemNote } from "../../widgets/problem_note.js";
 import { StatusMark } from "../../widgets/status_mark.js";
 import { TaskHead } from "../../widgets/task_head.js";
+import { markOrCompare } from "./actions.js";
 import { BranchTree } from "./branch_tree.js";
 import { LivePane } from "./live_pane.js";
 import { useIndex, useLog } from "./log.js";
@@ -125,6 +126,7 @@ export default function Run({ params, query }) {
     PageUp: { label: `${PAGE} steps on`, run: () => move(-PAGE) },
     Home: { label: "The newest, and follow", run: () => select(null) },
     End: { label: "The oldest", run: () => log && goTo(log.rows.length - 1) },
+    c: { label: "Mark to compare, or compare with the marked", run: () => commit && markOrCompare(id, commit) },
     Escape: { label: "Follow the run", run: () => select(null) },
   });
 

@@ -54,18 +54,22 @@ export function Items({ record }) {
   const calls = record.calls ?? [];
   const length = record.values?.length ?? 0;
   const errors = record.errors ?? {};
+  const [open, setOpen] = useState(null);
   const short = (value) => oneLine(typeof value === "string" ? value : JSON.stringify(value), 120);
   const failed = Object.keys(errors).length;
   return html`<section><h3>Items: ${count(length)} of ${count(record.count)}${failed > 0 && html`, <span class="failed-text">${count(failed)} failed</span>`}</h3>
     <div class="object-table" tabindex="0" role="region" aria-label="Items"><table>
       <thead><tr><th></th>${columns.map(([name]) => html`<th>${name}</th>`)}<th>What came back</th>${calls.length > 0 && html`<th class="end">Took</th><th class="end">Attempts</th>`}</tr></thead>
-      <tbody>${Array.from({ length: Math.min(shown, length) }, (_, index) => html`<tr key=${index}><td class="json-index">${index}</td>
+      <tbody>${Array.from({ length: Math.min(shown, length) }, (_, index) => html`<tr key=${index} aria-selected=${open === index}><td class="json-index"><button type="button" class="more" aria-label=${`Item ${index}`} onClick=${() => setOpen(open === index ? null : index)}>${index}</button></td>
         ${columns.map(([name, column]) => html`<td title=${short(column[index])}>${short(column[index])}</td>`)}
         <td>${errors[index] !== undefined ? html`<span class="failed-text">${short(errors[index])}</span>` : html`<span title=${short(record.values[index])}>${short(record.values[index])}</span>`}</td>
         ${calls.length > 0 && (calls[index]?.[0] > 0 ? html`<td class="end">${duration(calls[index][2] - calls[index][1])}</td><td class="end">${calls[index][0]}</td>`
           : html`<td class="end" colspan="2"><${StatusMark} status="reused" word=${false} label="reused" /></td>`)}</tr>`)}</tbody>
     </table>
     ${length > shown && html`<button type="button" class="more" onClick=${() => setShown(shown + 500)}>${plural(length - shown, "more item")}</button>`}</div>
+    ${open !== null && html`<div class="open-item"><h3>Item ${open}</h3>
+      ${columns.length > 0 && html`<${JsonTree} value=${Object.fromEntries(columns.map(([name, column]) => [name, column[open]]))} label="Arguments" />`}
+      ${errors[open] !== undefined ? html`<pre class="error-text">${errors[open]}</pre>` : html`<${ValueView} key=${open} value=${record.values[open]} label="What came back" />`}</div>`}
   </section>`;
 }
 
@@ -75,9 +79,9 @@ export function SetHere({ state, commit, record, step }) {
   const all = state.variables.filter((variable) => variable.set_by?.commit === commit.commit);
   if (all.length === 0) return null;
   const parameters = record.type === "assign" ? step?.parameters ?? {} : {};
-  // A call whose whole result is one variable has shown it already.
-  if (record.type === "calling" && record.count === undefined && all.length === 1 && "value" in record) {
-    return html`<p class="quiet">It became <code>${all[0].name}</code>.</p>`;
+  // What a call gave is shown already.
+  if (record.type === "calling" && record.error === undefined) {
+    return html`<p class="quiet">It became ${all.map((variable, index) => html`${index > 0 && ", "}<code>${variable.name}</code>`)}.</p>`;
   }
   return html`<section><h3>What it set</h3>${all.map((variable) => html`<div class="set-here" key=${variable.name}>
     <div class="set-name"><code>${variable.name}</code> <span class="quiet">${variable.type} ${valueSize(variable.type, variable.size)}</span></div>
