@@ -45,7 +45,7 @@ export function ForkDialog({ id, commit, onClose, onDone }) {
   };
   return html`<${Dialog} title="Fork here" onClose=${onClose}><form onSubmit=${submit}>
     <p class="quiet">A new branch that begins at this commit. Nothing is copied; the branch it leaves stays as it is.</p>
-    <label class="field"><span class="label">Name of the branch</span><input required maxlength="240" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <label class="field"><span class="label">Name of the branch</span><input required autofocus maxlength="240" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
     <label class="check"><input type="checkbox" checked=${isRun} onChange=${(event) => setRun(event.target.checked)} /> Run it from here</label>
     <${ProblemNote} problem=${problem} />
     <div class="actions"><button class="primary" disabled=${busy || !name.trim()}>Fork</button></div>

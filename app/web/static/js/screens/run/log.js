@@ -1,10 +1,10 @@
 // The commits of a branch as a list of any length, the newest first: what is in sight is asked for, the rest when it is
 // scrolled to; new commits come in front.
-import { useCallback, useEffect, useMemo, useRef, useState } from "../../core/html.js";
+import { useCallback, useEffect, useRef, useState } from "../../core/html.js";
 import { get, toProblem } from "../../core/api.js";
 import { path } from "../../core/router.js";
 
-const PAGE = 60;
+const PAGE = 50;
 const NEWS = 100;
 const PAUSE_MS = 150;
 
@@ -129,14 +129,17 @@ class Log {
 
 /**
  * @param {string} id of the task
- * @param {string | null} branch null: it is not known yet
- * @returns {Log | null} the same object while the branch is the same; the component is drawn again as it changes
+ * @param {string | null} branch null: the current one, whose name is not known yet
+ * @returns {Log} the same object while the branch is the same; the component is drawn again as it changes
  */
 export function useLog(id, branch) {
   const [, drawn] = useState(0);
-  const log = useMemo(() => (branch === null ? null : new Log(id, branch, () => drawn((round) => round + 1))), [id, branch]);
+  const held = useRef(null);
+  const now = held.current;
+  if (now?.id === id && now.branch === null) now.branch = branch; // the name of what was asked for already
+  else if (now?.id !== id || now.branch !== branch) held.current = new Log(id, branch, () => drawn((round) => round + 1));
+  const log = held.current;
   useEffect(() => {
-    if (!log) return undefined;
     log.begin();
     return () => {
       log.isOver = true;

@@ -42,8 +42,8 @@ function useSelection(query) {
 }
 
 /** The tree, asked again a moment after something was committed: it walks whole histories. */
-function useTree(id, round) {
-  const { data, problem, reload } = useDocument(path`/api/tasks/${id}/tree`);
+function useTree(id, round, isWanted) {
+  const { data, problem, reload } = useDocument(isWanted ? path`/api/tasks/${id}/tree` : null);
   const timer = useRef(null);
   useEffect(() => {
     if (round === 0) return;
@@ -77,7 +77,7 @@ export default function Run({ params, query }) {
   const branch = query.branch ?? task?.branch ?? null;
   const log = useLog(id, branch);
   logRef.current = log;
-  const { tree } = useTree(id, round);
+  const { tree } = useTree(id, round, log.asked); // the first steps come first
   const own = tree?.find((each) => each.branch === branch);
   useEffect(() => {
     if (own && log?.asked) log.setTotal(own.commit, own.commits);
@@ -141,7 +141,7 @@ export default function Run({ params, query }) {
     <div class=${cx("panes", isNarrow && `only-${pane}`)}>
       <section class="pane pane-steps" aria-label="Branches and steps">
         ${tree && tree.length > 1 && html`<${BranchTree} items=${tree} branch=${branch} onBranch=${onBranch} onCommit=${(name, next) => navigate(href(path`/tasks/${id}`, { branch: name, commit: next, tab: query.tab }))} />`}
-        <${StepsPane} key=${branch} log=${log} live=${live} forks=${forks} selected=${index} onSelect=${(next) => { goTo(next); if (isNarrow) setQuery({ tab: "step", commit: log.rows[next]?.commit }); }} isFollowing=${chosen === null} onFollow=${() => select(null)} />
+        <${StepsPane} key=${query.branch} log=${log} live=${live} forks=${forks} selected=${index} onSelect=${(next) => { goTo(next); if (isNarrow) setQuery({ tab: "step", commit: log.rows[next]?.commit }); }} isFollowing=${chosen === null} onFollow=${() => select(null)} />
       </section>
       <section class="pane pane-step" aria-label="The selected step" tabindex="0">
         <${Notice} id=${id} status=${status} branch=${branch} task=${task} />

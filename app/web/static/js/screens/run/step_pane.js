@@ -6,7 +6,7 @@ import { duration, money, oneLine, shortId } from "../../core/format.js";
 import { path } from "../../core/router.js";
 import { Loading } from "../../widgets/empty.js";
 import { JsonTree } from "../../widgets/json_tree.js";
-import { Markdown } from "../../widgets/markdown.js";
+import { Markdown } from "../../widgets/markdown_view.js";
 import { ProblemNote } from "../../widgets/problem_note.js";
 import { StatusMark } from "../../widgets/status_mark.js";
 import { Ago } from "../../widgets/time.js";

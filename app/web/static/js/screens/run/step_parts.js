@@ -59,12 +59,12 @@ export function Items({ record }) {
   const failed = Object.keys(errors).length;
   return html`<section><h3>Items: ${count(length)} of ${count(record.count)}${failed > 0 && html`, <span class="failed-text">${count(failed)} failed</span>`}</h3>
     <div class="object-table" tabindex="0" role="region" aria-label="Items"><table>
-      <thead><tr><th></th>${columns.map(([name]) => html`<th>${name}</th>`)}<th>What came back</th>${calls.length > 0 && html`<th class="end">Took</th><th class="end">Attempts</th>`}</tr></thead>
+      <thead><tr><th></th>${columns.map(([name]) => html`<th>${name}</th>`)}<th>What came back</th>${calls.length > 0 && html`<th class="end">Took</th>`}</tr></thead>
       <tbody>${Array.from({ length: Math.min(shown, length) }, (_, index) => html`<tr key=${index} aria-selected=${open === index}><td class="json-index"><button type="button" class="more" aria-label=${`Item ${index}`} onClick=${() => setOpen(open === index ? null : index)}>${index}</button></td>
         ${columns.map(([name, column]) => html`<td title=${short(column[index])}>${short(column[index])}</td>`)}
         <td>${errors[index] !== undefined ? html`<span class="failed-text">${short(errors[index])}</span>` : html`<span title=${short(record.values[index])}>${short(record.values[index])}</span>`}</td>
-        ${calls.length > 0 && (calls[index]?.[0] > 0 ? html`<td class="end">${duration(calls[index][2] - calls[index][1])}</td><td class="end">${calls[index][0]}</td>`
-          : html`<td class="end" colspan="2"><${StatusMark} status="reused" word=${false} label="reused" /></td>`)}</tr>`)}</tbody>
+        ${calls.length > 0 && (calls[index]?.[0] > 0 ? html`<td class="end">${duration(calls[index][2] - calls[index][1])}${calls[index][0] > 1 && html` <span class="waiting-text" title="attempts">×${calls[index][0]}</span>`}</td>`
+          : html`<td class="end"><${StatusMark} status="reused" word=${false} label="reused" /></td>`)}</tr>`)}</tbody>
     </table>
     ${length > shown && html`<button type="button" class="more" onClick=${() => setShown(shown + 500)}>${plural(length - shown, "more item")}</button>`}</div>
     ${open !== null && html`<div class="open-item"><h3>Item ${open}</h3>
