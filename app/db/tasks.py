@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from app.db.base import BranchRow, Progress, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
@@ -20,6 +20,8 @@ from app.db.upsert import add_unless_there
 from app.errors import Ambiguous, Conflict, NotFound
 
 _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
+_NUMBER: Final = select(tasks.c.number).where(tasks.c.id == bindparam("id"))
+_ADD_BRANCH: Final = insert(branches)
 _LAST_CHARACTER: Final = "\U0010ffff"
 _CANDIDATES: Final = 5
 
@@ -174,7 +176,7 @@ class SqlTasks:
         number = _number(connection, row.id)
         if known:
             rows = [with_checksum(branches, {"task": number, **asdict(branch)}) for branch in known]
-            connection.execute(insert(branches), rows)
+            connection.execute(_ADD_BRANCH, rows)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
@@ -212,7 +214,7 @@ def _as_stored(row: TaskRow) -> TaskRow:
 
 
 def _number(connection: Connection, task_id: str) -> int:
-    number = connection.execute(select(tasks.c.number).where(tasks.c.id == task_id)).scalar()
+    number = connection.execute(_NUMBER, {"id": task_id}).scalar()
     if number is None:
         raise NotFound("task", task_id)
     return int(number)

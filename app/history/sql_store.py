@@ -8,7 +8,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, journal, refs, repositories, segments
@@ -30,6 +30,9 @@ SMALL_OBJECTS: Final = 256
 SMALL_BYTES: Final = 64 << 10
 """A write below both goes to the journal; others are worth segments of their own."""
 
+_REPOSITORY: Final = select(repositories.c.number, repositories.c.collected).where(
+    repositories.c.task_id == bindparam("task_id")
+)
 _MAX_KNOWN: Final = 1 << 16
 
 
@@ -281,9 +284,8 @@ class SqlStoreFactory:
         return self.open(task_id)
 
     def open(self, task_id: str) -> SqlStore:
-        asking = select(repositories.c.number, repositories.c.collected)
-        asking = asking.where(repositories.c.task_id == task_id)
-        row = self._database.ask(lambda connection: connection.execute(asking).one_or_none())
+        named = {"task_id": task_id}
+        row = self._database.ask(lambda connection: connection.execute(_REPOSITORY, named).one_or_none())
         if row is None:
             raise NotFound("history of task", task_id)
         return SqlStore(self._database, self._sql, self._cache, *row)
