@@ -3,7 +3,7 @@ import { html, useMemo } from "../../core/html.js";
 import { copy } from "../../core/announce.js";
 import { useDocument } from "../../core/api.js";
 import { duration, money, oneLine, shortId } from "../../core/format.js";
-import { path } from "../../core/router.js";
+import { Link, href, path } from "../../core/router.js";
 import { Loading } from "../../widgets/empty.js";
 import { JsonTree } from "../../widgets/json_tree.js";
 import { Markdown } from "../../widgets/markdown_view.js";
@@ -50,7 +50,7 @@ function CameBack({ record, step }) {
 }
 
 /** A commit that is no step: the goal, a plan, an edit, a decision, an end. */
-function Told({ commit, record, state, id }) {
+function Told({ commit, record, state, id, branch }) {
   const rest = Object.fromEntries(Object.entries(record).filter(([name]) => !TOLD.has(name)));
   return html`
     ${commit.kind === "goal" && state && html`<section><h3>Goal</h3><${Markdown} text=${state.goal.goal} /></section>
@@ -58,7 +58,7 @@ function Told({ commit, record, state, id }) {
     ${["plan", "revision", "push"].includes(commit.kind) && state?.plan && html`<section><h3>Plan</h3>
       ${state.plan.reasoning && html`<${ValueView} value=${state.plan.reasoning} label="Reasoning" />`}
       <ol class="plan-list">${state.plan.steps.map((step) => html`<li key=${step.seq_no}><span class="seq">${step.seq_no}</span> ${step.parameters.tool_name ?? step.type} <span class="quiet">${oneLine(step.description ?? "", 90)}</span></li>`)}</ol>
-      <p><a href=${path`/tasks/${id}/plan?commit=` + commit.commit}>Show the plan as a graph</a></p></section>`}
+      <p><${Link} to=${href(path`/tasks/${id}/plan`, { branch, commit: commit.commit })}>Show the plan as a graph</${Link}></p></section>`}
     ${commit.kind === "edit" && html`<section><h3>Set by ${record.who}</h3><${JsonTree} value=${record.variables} label="Variables that were set" /></section>`}
     ${record.message && html`<section><h3>Why it ended</h3><pre class="error-text">${record.message}</pre></section>`}
     ${Object.keys(rest).length > 0 && html`<section><h3>Record</h3><${JsonTree} value=${rest} label="Record" /></section>`}`;
@@ -90,6 +90,6 @@ export function StepPane({ id, branch, commit, state, onCommit, onDone }) {
         <${SetHere} id=${id} state=${ofThis} commit=${data} record=${record} step=${step} />
         <${ModelCalls} record=${record} />
         <${Why} key=${data.commit} id=${id} branch=${branch} commit=${data} record=${record} onCommit=${onCommit} />`
-      : html`<${Told} commit=${data} record=${record} state=${ofThis} id=${id} /><${ModelCalls} record=${record} />`}
+      : html`<${Told} commit=${data} record=${record} state=${ofThis} id=${id} branch=${branch} /><${ModelCalls} record=${record} />`}
   </article>`;
 }
