@@ -39,7 +39,7 @@ function Row({ row, forks, isLast }) {
     <span class="step-head">
       ${row.seq_no !== null && html`<span class="seq">${row.seq_no}${row.digest?.visit > 1 && html`<span class="visit" title=${`time ${row.digest.visit}`}>×${count(row.digest.visit)}</span>`}</span>`}
       <span class="step-name">${nameOf(row)}</span>
-      ${forks?.length > 0 && html`<span class="fork-sign" title=${`${forks.join(", ")} left here`}><${Icon} name="fork" size=${12} title=${`${forks.join(", ")} left here`} />${forks.length > 1 && forks.length}</span>`}
+      ${forks?.length > 0 && html`<span class="fork-sign" title=${`${forks.join(", ")} left here`}><${Icon} name="fork" size=${12} title="left here:" /><span class="fork-name">${forks[0]}</span>${forks.length > 1 && ` +${forks.length - 1}`}</span>`}
       <span class="step-facts">${row.digest?.cost > 0 && html`<span>${money(row.digest.cost)}</span>`}${row.digest?.duration_ms != null && html`<span>${duration(row.digest.duration_ms)}</span>`}</span>
     </span>
     <span class="step-result">${oneLine(resultOf(row))}</span>
