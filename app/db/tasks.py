@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, sel
 from app.db.base import BranchRow, Progress, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
-from app.db.removal import remove_history, remove_serving
+from app.db.removal import forget_deletion, note_deletion, remove_history, remove_serving
 from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS, TASK_FIELDS
@@ -47,6 +47,7 @@ class SqlTasks:
             if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [wanted]:
                 return
             self._add(connection, rows.task, rows.branches)
+            forget_deletion(connection, rows.task.id)
             restore_ledger(connection, rows)
 
         self._database.transact_told(work)
@@ -157,11 +158,14 @@ class SqlTasks:
 
         self._database.transact(work)
 
-    def delete(self, task_id: str) -> None:
+    def delete(self, task_id: str, deleted_ms: int | None = None) -> None:
         def work(connection: Connection) -> None:
             for table in (effects, attempts, leases):
                 connection.execute(delete(table).where(table.c.task_id == task_id))
             remove_serving(connection, task_id)
+            now_ms = self._database.now_ms(connection)
+            at_ms = now_ms if deleted_ms is None else deleted_ms
+            note_deletion(connection, self._database.kind, task_id, at_ms, now_ms)
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
