@@ -48,6 +48,7 @@ function take(document) {
 export async function loadSession() {
   try {
     const response = await ask("GET");
+    if (response.status >= 500) return false; // it starts, or stops
     const document = await response.json();
     if (response.ok) take(document);
     else session.set((before) => ({ ...before, state: "refused", title: document.title, detail: document.detail }));

@@ -6,7 +6,7 @@ import { path } from "../../core/router.js";
 
 const PAGE = 50;
 const NEWS = 100;
-const PAUSE_MS = 150;
+const PAUSE_MS = 350;
 
 class Log {
   /** `rows` has a place for every commit that is known to be there; those not asked for yet are empty. */
