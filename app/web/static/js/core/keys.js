@@ -27,7 +27,7 @@ addEventListener("keydown", (event) => {
   const name = nameOf(event);
   const typing = isTyping(event.target);
   if (typing && name !== "Escape" && !name.startsWith("Ctrl+")) return;
-  if (document.querySelector("dialog[open]") && name !== "Escape") return;
+  if (document.querySelector("dialog[open]")) return; // it has its own: Escape closes it
   // Enter and space belong to what has the focus.
   if (["Enter", " "].includes(name) && event.target instanceof HTMLElement && event.target.closest("a, button, summary, [role=button], [role=tab], [role=menuitem]")) return;
   const sequence = prefix && event.timeStamp - prefixAt < PAUSE_MS ? `${prefix} ${name}` : name;

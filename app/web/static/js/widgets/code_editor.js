@@ -24,6 +24,7 @@ const look = EditorView.theme({
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
   ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-placeholder": { color: "var(--text-2)" },
   ".cm-panels": { backgroundColor: "var(--bar)", color: "var(--text)" },
   "&.cm-focused": { outline: "none" }, // the box around it has one
 });
