@@ -24,6 +24,7 @@ from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
 from app.vm.events import Event, Listener, RevisionMade, StepCommitted
 from app.vm.interrupts import Asked, Interrupts
+from app.worker.trials import Trial, Trials
 
 POLL_SECONDS: Final = 0.5
 """How late a job that another process put is seen."""
@@ -59,20 +60,6 @@ class _Later(NamedTuple):
 _AT_ONCE: Final = _Later(0.0, "shutdown")
 
 
-class _Turn:
-    """A place that one run at a time may have; ``None``: it needs none."""
-
-    def __init__(self, place: threading.Lock | None) -> None:
-        self.taken = place is None or place.acquire(blocking=False)
-        self._place = place if self.taken else None
-
-    def end(self) -> None:
-        """Another may have it."""
-        place, self._place = self._place, None
-        if place is not None:
-            place.release()
-
-
 class WorkerThreads:
     """``threads`` runs at once, of all tasks or those of some namespaces. ``watcher`` hears of them."""
 
@@ -97,7 +84,7 @@ class WorkerThreads:
         self._running: dict[int, Interrupts] = {}
         self._limits_read: tuple[float, Mapping[str, int]] = (-inf, {})
         self._lock = threading.Lock()
-        self._last_try = threading.Lock()
+        self._trials = Trials()
         self._threads: list[threading.Thread] = []
         self.ended = 0
         """How many runs ended here, or wait for somebody."""
@@ -235,15 +222,13 @@ class WorkerThreads:
             if takeovers >= MAX_TAKEOVERS:
                 give_up(self._workplace, claim.job, takeovers)
                 return None
-            # Who shared a worker with a run that kills it is lost as often. So the last try is made by one at a
-            # time in a process, until it has got further; the others wait, and are nobody's meanwhile.
-            turn = _Turn(self._last_try if takeovers == MAX_TAKEOVERS - 1 else None)
-            if not turn.taken:
+            trial = self._trials.begin(alone=takeovers == MAX_TAKEOVERS - 1)
+            if trial is None:
                 return _Later(_TURN_SECONDS, "turn")
             try:
-                report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim, turn))
+                report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim, trial))
             finally:
-                turn.end()
+                trial.end()
             was_asked = interrupts.asked == Asked("pause", _SHUTDOWN)
             return _AT_ONCE if report is not None and report.status == "paused" and was_asked else None
         except KeyboardInterrupt:  # it was to stop at once
@@ -266,12 +251,12 @@ class WorkerThreads:
             )
         return None
 
-    def _listener(self, claim: Claim, turn: _Turn) -> Listener:
+    def _listener(self, claim: Claim, trial: Trial) -> Listener:
         told = self._watcher.open(claim.job.task_id, claim.job.branch) if self._watcher is not None else None
 
         def listen(event: Event) -> None:
             if isinstance(event, StepCommitted):
-                turn.end()
+                trial.end()
             if isinstance(event, RevisionMade):
                 # Before anything runs there: whoever takes the job over has to go on with the revision.
                 with suppress(StorageError):
