@@ -32,7 +32,7 @@ function ComparePlans({ left, right, diff, query, form, setForm }) {
   const rows = useMemo(() => (diff && one.plan && other.plan ? rowsOf(diff, one.plan, other.plan) : null), [diff, one.plan, other.plan]);
   const isNarrow = useNarrow();
   if (one.problem || other.problem) return html`<${ProblemNote} problem=${one.problem ?? other.problem} />`;
-  if (!rows) return html`<${Loading} what="Comparing the plans" />`;
+  if (!rows || one.loading || other.loading) return html`<${Loading} what="Comparing the plans" />`;
   if (one.isNone && other.isNone) return html`<${Empty} title="Neither has a plan yet" />`;
   const isSame = !rows.some(isChange);
   const reasoning = diff.changes.length > 0;
@@ -55,7 +55,7 @@ export default function Compare({ query }) {
   const [leftSide, rightSide] = [useMemo(() => parseSide(query.left), [query.left]), useMemo(() => parseSide(query.right), [query.right])];
   const [left, right] = [useSide(leftSide), useSide(rightSide)];
   const view = query.view === "runs" ? "runs" : "plan";
-  const isReady = left.commit && right.commit;
+  const isReady = left.isReady && right.isReady;
   // By branch where it is one: runs have the status of their branch.
   const names = isReady && { from: writeSide({ task: left.task.task_id, rev: view === "runs" ? left.rev : left.commit.commit }), to: view === "runs" ? right.rev : right.commit.commit };
   const { data, problem, loading } = useDocument(isReady ? path`/api/tasks/${right.task.task_id}/diff` : null, { ...names, form: view });

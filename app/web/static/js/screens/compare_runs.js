@@ -25,19 +25,20 @@ function Figures({ left, right }) {
     ["Tokens out", (run) => count(run.usage.output_tokens), (run) => run.usage.output_tokens],
     ["Cost", (run) => money(run.usage.cost), (run) => run.usage.cost, money],
   ];
+  const isIdle = (valueOf) => valueOf && valueOf(left) === 0 && valueOf(right) === 0;
   const change = (valueOf, write = count) => {
     const by = valueOf ? valueOf(right) - valueOf(left) : null;
     if (by === null || !Number.isFinite(by) || valueOf(left) === null || valueOf(right) === null) return "";
     return by === 0 ? "the same" : `${by > 0 ? "+" : "−"}${write(Math.abs(by))}`;
   };
   return html`<table class="figures"><thead><tr><th><span class="visually-hidden">Figure</span></th><th>Left</th><th>Right</th><th>Right − left</th></tr></thead>
-    <tbody>${rows.map(([name, show, valueOf, write]) => html`<tr key=${name}><th scope="row">${name}</th><td>${show(left)}</td><td>${show(right)}</td><td class="quiet">${change(valueOf, write)}</td></tr>`)}</tbody></table>`;
+    <tbody>${rows.filter(([, , valueOf]) => !isIdle(valueOf)).map(([name, show, valueOf, write]) => html`<tr key=${name}><th scope="row">${name}</th><td>${show(left)}</td><td>${show(right)}</td><td class="quiet">${change(valueOf, write)}</td></tr>`)}</tbody></table>`;
 }
 
 function Side({ step, run }) {
   if (!step) return html`<div class="pd-none"></div>`;
   return html`<div class="pd-cell"><span class="pd-number">${step.seq_no ?? ""}${step.visit > 1 ? html`<span class="quiet" title=${`the ${step.visit}th time`}>×${step.visit}</span>` : ""}</span>
-    <${Link} class="pd-what" to=${runAddress(run.task_id, run.branch ?? step.commit, step.commit)}>${step.subject ? oneLine(step.subject.replace(/^step \d+: /, ""), 160) : "shared"}</${Link}>
+    <${Link} class="pd-what" to=${runAddress(run.task_id, run.branch ?? step.commit, step.commit)}>${step.subject ? oneLine(step.subject.replace(/^step \d+: /, ""), 160) : html`<span class="quiet">shared by both</span>`}</${Link}>
     <span class="run-took quiet">${step.duration_ms ? duration(step.duration_ms) : ""} ${step.cost ? money(step.cost) : ""}</span></div>`;
 }
 

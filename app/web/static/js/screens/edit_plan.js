@@ -9,7 +9,7 @@ import { completePlan } from "../widgets/plan_completion.js";
 import { PlanDiff } from "../widgets/plan_diff.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 import { headOf } from "../widgets/step_parts.js";
-import { composeStep, findingsOfStep, marksOf, placeIn, readPlan, stepMarks, tidy } from "./edit_text.js";
+import { composeStep, findingsOfStep, marksOf, placeIn, planText, readPlan, stepMarks, tidy } from "./edit_text.js";
 
 /** What differs from the plan that was there, once what is typed is a plan that may run. */
 function useChanges(base, text, isValid) {
@@ -74,7 +74,7 @@ export function PlanEditor({ base, text, setText, step, onStep, namespace, onRea
   return html`<div class="edit-panes">
     <div class="edit-main"><${CodeEditor} value=${isStep ? stepText : text} onChange=${change} label=${isStep ? `Step ${step} as JSON` : "Plan as JSON"} marks=${marks} completions=${source} handle=${view} />
       <p class="quiet edit-hint"><kbd>Ctrl</kbd><kbd>Space</kbd> completes keys, tools, their arguments and, after <code>\${</code>, the variables that are set there.
-      ${!isStep && html` <button type="button" class="more" disabled=${!readPlan(text)} onClick=${() => setText(tidy(readPlan(text)))}>Tidy up</button>`}</p></div>
+      ${!isStep && html` <button type="button" class="more" disabled=${!readPlan(text)} onClick=${() => setText(planText(readPlan(text)))}>Tidy up</button>`}</p></div>
     <aside class="edit-side" aria-label="What the checker finds and what changes">
       <h2>Checker</h2><${ProblemNote} problem=${problem} />
       ${isStep ? html`<${StepFindings} checked=${checked} own=${own} onPick=${pick} onElsewhere=${(finding) => finding.step !== null && onStep(finding.step)} />` : html`<${Findings} checked=${checked} onPick=${pick} />`}

@@ -1,5 +1,6 @@
 // The text of a plan that is being edited, and of one step within it: how the two hang together.
 import { placesOf } from "../widgets/json_places.js";
+import { inOrder } from "../widgets/step_parts.js";
 import { marksOf, placeOf } from "../widgets/findings.js";
 
 export const tidy = (value) => JSON.stringify(value, null, 2);
@@ -15,8 +16,8 @@ export function readPlan(text) {
   }
 }
 
-/** A plan's text that is easy to read: a step is a block. */
-export const planText = (plan) => tidy(plan);
+/** A plan's text that is easy to read. */
+export const planText = ({ version, reasoning, steps, ...rest }) => tidy({ ...(version !== undefined && { version }), ...(reasoning !== undefined && { reasoning }), ...rest, steps: steps.map(inOrder) });
 
 /** The plan's text with one step's put in as it stands, also where it is no JSON yet; and the lines that stand before it. */
 export function composeStep(plan, index, stepText) {

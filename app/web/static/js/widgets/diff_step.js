@@ -11,7 +11,8 @@ const SHOWN_CHARS = 4_000;
 /** One field on both sides; `differs` false: the same on both. */
 function Field({ field, isUnified }) {
   const [isWhole, setWhole] = useState(false);
-  const [left, right] = [textOf(field.left), textOf(field.right)];
+  const write = field.path[0] === "description" ? String : textOf; // words, not a value
+  const [left, right] = [field.left, field.right].map((value) => (value === undefined ? "" : write(value)));
   const isBoth = field.left !== undefined && field.right !== undefined;
   const words = useWordDiff(field.differs && isBoth ? left : "", field.differs && isBoth ? right : "");
   const isLong = Math.max(left.length, right.length) > SHOWN_CHARS;
@@ -40,7 +41,7 @@ function told(row) {
 
 /** A step's place before it moved: no more than that. */
 function LeftHere({ row, isUnified }) {
-  const note = html`<span class="pd-moved"><span class="pd-sign" aria-hidden="true">↕</span><span class="pd-number">${row.left.seq_no}</span>
+  const note = html`<span class="pd-moved-note"><span class="pd-sign" aria-hidden="true">↕</span><span class="pd-number">${row.left.seq_no}</span>
     moved ${row.direction} to ${row.to.seq_no}: ${headOf(row.left).verb} ${headOf(row.left).what}</span>`;
   return html`<div class="pd-row pd-left-here"><div class="pd-pair"><div class="pd-cell">${note}</div>${!isUnified && html`<div class="pd-none"></div>`}</div></div>`;
 }
@@ -55,20 +56,21 @@ export function DiffStep({ row, isUnified, isSelected, isOpen, onToggle, onSelec
   const differing = row.left && row.right ? fields.filter((field) => field.differs) : row.kind === "unchanged" ? [] : fields;
   const shown = isOpen ? fields : differing;
   const hidden = fields.length - differing.length;
-  const both = row.left && row.right;
   // In one column a step that is on both sides has one head: what it does now.
   const sides = isUnified ? [row.right ?? row.left] : [row.left, row.right];
   const sign = SIGNS[row.kind];
+  const end = html`<div class="pd-beside">${row.kind === "moved" && html`<span class="pd-note">${told(row)}</span>`}${beside}
+    ${(hidden > 0 || row.kind === "unchanged") && fields.length > 0 && html`<button type="button" class="bare small" aria-expanded=${isOpen} onClick=${onToggle}
+      title=${isOpen ? "Hide what is the same (Enter)" : `${plural(hidden, "field")} the same (Enter)`} aria-label=${isOpen ? "Hide what is the same" : `Show ${plural(hidden, "field")} that are the same`}><${Icon} name=${isOpen ? "down" : "right"} size=${12} /></button>`}</div>`;
+  const signOf = (side) => (isUnified || side === 1 || row.kind === "removed" || row.kind === "changed" || row.kind === "moved" ? sign : "");
   return html`<div class=${cx("pd-row", `pd-${row.kind}`, isSelected && "selected")} data-row=${row.key} tabindex="-1" role="group"
-      aria-label=${`Step ${(row.right ?? row.left).seq_no}, ${told(row)}`} onFocus=${onSelect}>
-    <div class="pd-head"><div class="pd-pair">
-      ${sides.map((step, side) => (step ? html`<div class="pd-cell"><${Head} step=${step} kind=${row.kind} sign=${isUnified || side === 1 || !both ? sign : row.kind === "moved" || row.kind === "changed" ? sign : ""} />
-          ${(isUnified || side === 1) && row.kind === "moved" && html`<span class="pd-note">${told(row)}</span>`}</div>` : html`<div class="pd-none"></div>`))}
-    </div>
-    <div class="pd-beside">${beside}
-      ${(hidden > 0 || row.kind === "unchanged") && fields.length > 0 && html`<button type="button" class="bare small" aria-expanded=${isOpen} onClick=${onToggle}
-        title=${isOpen ? "Hide what is the same (Enter)" : `${plural(hidden, "field")} the same (Enter)`} aria-label=${isOpen ? "Hide what is the same" : `Show ${plural(hidden, "field")} that are the same`}><${Icon} name=${isOpen ? "down" : "right"} size=${12} /></button>`}</div></div>
+      aria-label=${`Step ${(row.right ?? row.left).seq_no}, ${told(row)}`} onFocus=${onSelect} onClick=${onSelect}>
+    <div class="pd-head pd-pair">${sides.map((step, side) => {
+      const isLast = side === sides.length - 1;
+      if (!step) return html`<div class=${cx("pd-none", isLast && "pd-last")}>${isLast && end}</div>`;
+      return html`<div class="pd-cell"><${Head} step=${step} kind=${row.kind} sign=${signOf(side)} />${isLast && end}</div>`;
+    })}</div>
     ${shown.length > 0 && html`<div class="pd-fields">${shown.map((field) => html`<${Field} key=${field.key} field=${field} isUnified=${isUnified} />`)}</div>`}
-    ${below}
+    ${below && html`<div class="pd-below">${below}</div>`}
   </div>`;
 }

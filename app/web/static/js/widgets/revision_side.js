@@ -21,7 +21,8 @@ export function useSide(side) {
   const task = useDocument(side ? path`/api/tasks/${side.task}` : null);
   const rev = side && (side.rev || task.data?.branch);
   const commit = useDocument(side && rev ? path`/api/tasks/${side.task}/commits/` + encodeURI(rev) : null);
-  return { side, rev, task: task.data, commit: commit.data, problem: task.problem ?? commit.problem };
+  const isReady = Boolean(task.data && commit.data && !task.loading && !commit.loading);
+  return { side, rev, task: task.data, commit: commit.data, isReady, problem: task.problem ?? commit.problem };
 }
 
 /** The run at that commit. */

@@ -7,7 +7,7 @@ export const keysOf = (path) =>
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const names = (outputs) => {
   if (typeof outputs === "string") return [outputs];
-  return Array.isArray(outputs) ? outputs : Object.keys(outputs ?? {});
+  return Array.isArray(outputs) ? outputs : Object.keys(outputs ?? {}).sort();
 };
 const listed = (all) => all.slice(0, 6).join(", ") + (all.length > 6 ? ` and ${all.length - 6} more` : "");
 const short = (value) => (typeof value === "string" ? value : JSON.stringify(value)) ?? "";
@@ -15,7 +15,7 @@ const short = (value) => (typeof value === "string" ? value : JSON.stringify(val
 /** What a step does: `verb`, and what of. Of a step that is not whole yet, as much as is there. */
 export function headOf(step) {
   const given = isObject(step?.parameters) ? step.parameters : {};
-  if (step?.type === "assign") return { verb: "set", what: listed(Object.keys(given)) };
+  if (step?.type === "assign") return { verb: "set", what: listed(Object.keys(given).sort()) };
   if (step?.type === "calling") {
     const outputs = names(given.output_vars);
     const many = given.for_each === undefined || given.for_each === null ? "" : " for each";
@@ -38,6 +38,13 @@ export function textOf(value) {
   return line.length <= 72 ? line : JSON.stringify(value, null, 2);
 }
 
+const ORDER = ["seq_no", "type", "description", "parameters"];
+const PARAMETERS = ["tool_name", "for_each", "tool_params", "output_vars", "condition", "condition_prompt", "context", "target_seq", "jump_if_true", "jump_if_false"];
+const sorted = (object, order) => Object.fromEntries([...new Set([...order.filter((key) => key in object), ...Object.keys(object)])].map((key) => [key, object[key]]));
+
+/** The step with its keys in the order in which people write them: histories keep them by the alphabet. */
+export const inOrder = (step) => (isObject(step) ? sorted(isObject(step.parameters) && step.type !== "assign" ? { ...step, parameters: sorted(step.parameters, PARAMETERS) } : step, ORDER) : step);
+
 /** Every field: objects are gone into, lists are one field. @returns {{path: string[], value: any}[]} */
 export function fieldsOf(step) {
   const found = [];
@@ -47,7 +54,7 @@ export function fieldsOf(step) {
     } else if (value !== undefined && value !== null) found.push({ path, value });
   };
   if (step?.description) found.push({ path: ["description"], value: step.description });
-  visit(["parameters"], step?.parameters);
+  visit(["parameters"], inOrder(step)?.parameters);
   return found;
 }
 
