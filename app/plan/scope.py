@@ -11,7 +11,7 @@ from app.plan.model import Plan
 
 @dataclass(frozen=True, slots=True)
 class InScope:
-    """A variable that some path to the step sets; ``always``: every one does. ``set_by`` are the steps that set it."""
+    """A variable that some path to the step sets; ``always``: every one. ``set_by`` are the steps that set it."""
 
     name: str
     always: bool

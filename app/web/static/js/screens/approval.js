@@ -1,27 +1,32 @@
 // Approving a proposal: said once more what will run and what can't be taken back; refused with the reason.
 import { html, useState } from "../core/html.js";
 import { announce } from "../core/announce.js";
-import { post, toProblem } from "../core/api.js";
+import { getText, post, postText, toProblem } from "../core/api.js";
 import { count, plural } from "../core/format.js";
 import { href, navigate, path } from "../core/router.js";
 import { Dialog } from "../widgets/dialog.js";
 import { HappenedMark, WillMark, countCalls } from "../widgets/foreseen.js";
+import { placesOf } from "../widgets/json_places.js";
 import { headOf } from "../widgets/step_parts.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 
 const proposalAt = (proposal, verb = "") => path`/api/tasks/${proposal.task_id}/proposals/${proposal.number}` + (verb && `/${verb}`);
 const SHOWN = 12;
 
-/** The same wish, on the branch as it stands now. What was set is set again, a plan stays as it was written. */
-export function wishAgain(proposal) {
+/** The same wish as JSON, on the branch as it stands now. What was set is set again, a plan stays as it was written. */
+async function wishAgain(proposal) {
   const { name, reuse, irreversible } = proposal.options;
-  const how = { branch: proposal.revises, reuse, ...(name && { name }), ...(irreversible && { irreversible }) };
-  return proposal.kind === "step" ? { ...how, step: proposal.step, set: proposal.set } : { ...how, plan: proposal.plan };
+  const isStep = proposal.kind === "step";
+  const body = { branch: proposal.revises, reuse, ...(name && { name }), ...(irreversible && { irreversible }), ...(isStep && { step: proposal.step }) };
+  const key = isStep ? "set" : "plan";
+  const text = await getText(proposalAt(proposal));
+  const { from, to } = placesOf(text).get(key);
+  return `${JSON.stringify(body).slice(0, -1)}, "${key}": ${text.slice(from, to)}}`;
 }
 
 /** Make it again, and go there. Throws Problem. */
 export async function proposeAgain(proposal) {
-  const made = await post(path`/api/tasks/${proposal.task_id}/proposals`, wishAgain(proposal));
+  const made = await postText(path`/api/tasks/${proposal.task_id}/proposals`, await wishAgain(proposal));
   announce(`Made again as proposal ${made.number}`);
   navigate(path`/tasks/${proposal.task_id}/proposals/${made.number}`);
 }

@@ -14,11 +14,11 @@ import { SideLabel, parseSide, useSide, writeSide } from "../widgets/revision_si
 import { AboutPlan } from "../widgets/value_diff.js";
 import { CompareRuns } from "./compare_runs.js";
 
-const planAt = (side, commit) => (side && commit ? path`/api/tasks/${side.task}/commits/${commit}/plan` : null);
+const planAt = (found) => (found.isReady ? path`/api/tasks/${found.task.task_id}/commits/${found.commit.commit}/plan` : null);
 
 /** The plan at a commit. One that has none yet counts as empty. */
 function usePlan(found) {
-  const { data, problem, loading } = useDocument(planAt(found.side, found.commit?.commit));
+  const { data, problem, loading } = useDocument(planAt(found));
   const isNone = problem?.status === 409;
   return { plan: isNone ? { steps: [] } : data, isNone, problem: isNone ? null : problem, loading };
 }

@@ -1,6 +1,6 @@
 // Change the plan of a run: one step, all of it, or by asking a model. What comes of it is a proposal; nothing runs.
-import { html, useMemo, useState } from "../core/html.js";
-import { post, toProblem, useDocument } from "../core/api.js";
+import { html, useEffect, useMemo, useState } from "../core/html.js";
+import { getText, post, postText, toProblem, useDocument } from "../core/api.js";
 import { shortId } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { Link, href, navigate, path, setQuery } from "../core/router.js";
@@ -9,7 +9,7 @@ import { Empty, Loading } from "../widgets/empty.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 import { AskForm } from "./edit_ask.js";
 import { PlanEditor, StepChoice } from "./edit_plan.js";
-import { planText, readPlan } from "./edit_text.js";
+import { readPlan, tidyPlan } from "./edit_text.js";
 import { ReviewHead } from "./review_head.js";
 
 const MODES = [["step", "One step"], ["plan", "Whole plan"], ["ask", "Ask for a revision"]];
@@ -32,10 +32,29 @@ function Moving({ id, branch, status, onDone, onProblem }) {
     <div class="actions"><button type="button" class="small" onClick=${pause}>Pause it</button><button type="button" class="small" onClick=${onDone}>Look again</button></div></div></div>`;
 }
 
-function Editing({ id, branch, plan, namespace, query, moving }) {
-  const [text, setText] = useState(() => planText(plan));
+/** The plan at a revision, as it is written. */
+function usePlanText(id, at) {
+  const [state, setState] = useState({ text: null, problem: null });
+  useEffect(() => {
+    if (!at) return undefined;
+    let isOver = false;
+    setState({ text: null, problem: null });
+    getText(path`/api/tasks/${id}/commits/` + `${encodeURI(at)}/plan`).then(
+      (text) => isOver || setState({ text, problem: null }),
+      (error) => isOver || setState({ text: null, problem: toProblem(error) }),
+    );
+    return () => {
+      isOver = true;
+    };
+  }, [id, at]);
+  return state;
+}
+
+function Editing({ id, branch, baseText, namespace, query, moving }) {
+  const plan = useMemo(() => readPlan(baseText), [baseText]);
+  const [text, setText] = useState(() => tidyPlan(baseText));
   const [how, setHow] = useState({ name: "", reuse: true, irreversible: "" });
-  const [state, setState] = useState({ isReady: false, plan: null });
+  const [isSound, setSound] = useState(false);
   const [canAsk, setCanAsk] = useState(false);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -50,19 +69,21 @@ function Editing({ id, branch, plan, namespace, query, moving }) {
     setBusy(true);
     setProblem(null);
     try {
-      const body = { branch, ...wish, reuse: how.reuse, ...(how.name.trim() && { name: how.name.trim() }), ...(how.irreversible && { irreversible: how.irreversible }) };
-      const made = await post(path`/api/tasks/${id}/proposals`, body);
+      const { planText, ...rest } = wish;
+      const body = { branch, ...rest, reuse: how.reuse, ...(how.name.trim() && { name: how.name.trim() }), ...(how.irreversible && { irreversible: how.irreversible }) };
+      const at = path`/api/tasks/${id}/proposals`;
+      const made = await (planText ? postText(at, `${JSON.stringify(body).slice(0, -1)}, "plan": ${planText}}`) : post(at, body));
       navigate(path`/tasks/${id}/proposals/${made.number}`);
     } catch (error) {
       setProblem(toProblem(error));
       setBusy(false);
     }
   };
-  const isReady = mode === "ask" ? canAsk : state.isReady;
+  const isReady = mode === "ask" ? canAsk : isSound;
   const propose = () => {
     if (!isReady || busy) return;
     if (mode === "ask") document.getElementById(ASK_FORM)?.requestSubmit();
-    else send({ plan: state.plan });
+    else send({ planText: text });
   };
   useKeys("Edit", { "Ctrl+Enter": { label: "Propose", whileTyping: true, run: propose } });
   return html`
@@ -75,7 +96,7 @@ function Editing({ id, branch, plan, namespace, query, moving }) {
     ${moving}
     <${ProblemNote} problem=${problem} onClose=${() => setProblem(null)} />
     ${mode === "ask" ? html`<${AskForm} plan=${plan} step=${asked} formId=${ASK_FORM} setReady=${setCanAsk} onAsk=${send} />`
-      : html`<${PlanEditor} key=${`${mode} ${step}`} base=${plan} text=${text} setText=${setText} step=${step} onStep=${(number) => setQuery({ step: number, mode: "step" })} namespace=${namespace} onReady=${(ready, ofText) => setState({ isReady: ready, plan: ofText })} />`}
+      : html`<${PlanEditor} key=${`${mode} ${step}`} base=${plan} baseText=${baseText} text=${text} setText=${setText} step=${step} onStep=${(number) => setQuery({ step: number, mode: "step" })} namespace=${namespace} onReady=${setSound} />`}
     <${Options} how=${how} setHow=${setHow} />`;
 }
 
@@ -86,7 +107,7 @@ export default function Edit({ params, query }) {
   const [failed, setFailed] = useState(null);
   const branch = query.branch ?? task?.branch;
   const at = query.at ?? branch;
-  const { data: plan, problem: noPlan } = useDocument(at ? path`/api/tasks/${id}/commits/` + `${encodeURI(at)}/plan` : null);
+  const { text: plan, problem: noPlan } = usePlanText(id, at);
   const status = branches?.items.find((each) => each.branch === branch)?.status;
   const crumbs = [["Proposals", path`/tasks/${id}/proposals`], ["Edit"]];
   if (problem) return html`<main class="page"><${ProblemNote} problem=${problem} /></main>`;
@@ -99,6 +120,6 @@ export default function Edit({ params, query }) {
       <${ProblemNote} problem=${failed} onClose=${() => setFailed(null)} />
       ${noPlan && (noPlan.status === 409 ? html`<${Empty} title="There is no plan yet"><p>It can be changed once it is written.</p></${Empty}>` : html`<${ProblemNote} problem=${noPlan} />`)}
       ${!plan && !noPlan && html`<${Loading} what="Loading the plan" />`}
-      ${plan && task && html`<${Editing} key=${`${id} ${branch} ${query.at ?? ""}`} id=${id} branch=${branch} plan=${plan} namespace=${task.namespace} query=${query} moving=${moving} />`}
+      ${plan && task && html`<${Editing} key=${`${id} ${branch} ${query.at ?? ""}`} id=${id} branch=${branch} baseText=${plan} namespace=${task.namespace} query=${query} moving=${moving} />`}
     </main>`;
 }

@@ -63,7 +63,7 @@ export function StepReasons({ step }) {
   if (told.length === 0 || step.will === "kept" || step.will === "reuse") return null;
   const call = told[0];
   const earlier = call.earlier;
-  return html`<p class="pd-reason quiet">${told.length > 1 ? `${plural(told.length, "time")}: ` : ""}${call.reason}${earlier && html`; before it took ${duration(earlier.duration_ms)}${earlier.model_calls > 0 ? `, ${plural(earlier.model_calls, "model call")}, ${money(earlier.cost)}` : ""}`}${!earlier && call.tool && call.will !== "skip" ? "; nothing is known of what it takes" : ""}</p>`;
+  return html`<p class="pd-reason quiet">${told.length > 1 ? `${plural(told.length, "time")}: ` : ""}${call.items && call.reused_items ? `${count(call.items - call.reused_items)} of ${count(call.items)} items are asked again` : call.reason}${earlier && html`; ${call.items ? "all of them" : "it"} took ${duration(earlier.duration_ms)}${earlier.model_calls > 0 ? `, ${plural(earlier.model_calls, "model call")}, ${money(earlier.cost)}` : ""} before`}${!earlier && call.tool && call.will !== "skip" ? "; nothing is known of what it takes" : ""}</p>`;
 }
 
 const took = (cost) => `${duration(cost.duration_ms)}${cost.model_calls > 0 ? `, ${plural(cost.model_calls, "model call")}, ${cost.cost === null ? "cost not known" : money(cost.cost)}` : ""}`;

@@ -1,10 +1,9 @@
 // Completion in a plan: keys and types from the schema, tools and their arguments, steps to jump to, variables in scope.
 import { post } from "../core/api.js";
-import { headOf } from "./step_parts.js";
+import { STEP_KEYS, headOf } from "./step_parts.js";
 import { jsonOf, keysIn, member, spotAt } from "./json_spot.js";
 
 const JUMPS = new Set(["target_seq", "jump_if_true", "jump_if_false", "goto"]);
-const STEP_KEYS = ["seq_no", "type", "description", "parameters"];
 
 /** Where the step is that the cursor is in, and the keys that lead on from it. `null`: beside the steps. */
 function stepOf(trail, isStep) {

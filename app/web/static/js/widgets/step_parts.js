@@ -38,12 +38,12 @@ export function textOf(value) {
   return line.length <= 72 ? line : JSON.stringify(value, null, 2);
 }
 
-const ORDER = ["seq_no", "type", "description", "parameters"];
-const PARAMETERS = ["tool_name", "for_each", "tool_params", "output_vars", "condition", "condition_prompt", "context", "target_seq", "jump_if_true", "jump_if_false"];
+export const STEP_KEYS = ["seq_no", "type", "description", "parameters"];
+export const PARAMETERS = ["tool_name", "for_each", "tool_params", "output_vars", "condition", "condition_prompt", "context", "target_seq", "jump_if_true", "jump_if_false"];
 const sorted = (object, order) => Object.fromEntries([...new Set([...order.filter((key) => key in object), ...Object.keys(object)])].map((key) => [key, object[key]]));
 
 /** The step with its keys in the order in which people write them: histories keep them by the alphabet. */
-export const inOrder = (step) => (isObject(step) ? sorted(isObject(step.parameters) && step.type !== "assign" ? { ...step, parameters: sorted(step.parameters, PARAMETERS) } : step, ORDER) : step);
+const inOrder = (step) => (isObject(step) ? sorted(isObject(step.parameters) && step.type !== "assign" ? { ...step, parameters: sorted(step.parameters, PARAMETERS) } : step, STEP_KEYS) : step);
 
 /** Every field: objects are gone into, lists are one field. @returns {{path: string[], value: any}[]} */
 export function fieldsOf(step) {

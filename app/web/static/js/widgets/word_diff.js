@@ -22,9 +22,7 @@ function context(text, isFirst, isLast) {
   if (lines.length <= 2 * AROUND + 4) return text;
   const [head, tail] = [isFirst ? 1 : AROUND, isLast ? 1 : AROUND];
   const hidden = lines.length - head - tail;
-  return html`${lines.slice(0, head).join("\n")}
-<span class="pd-skip">⋯ ${hidden} lines the same</span>
-${lines.slice(-tail).join("\n")}`;
+  return [`${lines.slice(0, head).join("\n")}\n`, html`<span class="pd-skip">⋯ ${hidden} lines the same</span>`, `\n${lines.slice(-tail).join("\n")}`];
 }
 
 /** @returns {{left: any, right: any}} both texts, ready to be shown */
