@@ -62,7 +62,8 @@ migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to 
 	@$(BIN)/alembic --config migrations.ini upgrade head
 
 test: $(READY_DEV) $(READY_FUZZ) ## Set up, then run the tests
-	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis $(BIN)/python -m pytest --numprocesses 2 --quiet
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis CLIENT_GENERATOR=$(CURDIR)/$(FUZZ)/bin/openapi-python-client \
+	  $(BIN)/python -m pytest --numprocesses 2 --quiet
 
 chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: make chaos KILLS=100 POINTS=100 PLANS=500
 	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \

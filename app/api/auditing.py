@@ -18,8 +18,10 @@ from app.errors import StorageError
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
-_NO_CHANGES: Final = frozenset({"git.upload_pack", "plans.check", "plans.diff", "lookback.replay"})
-"""Endpoints whose POST only asks."""
+_NO_CHANGES: Final = frozenset(
+    {"git.upload_pack", "git.receive_pack", "plans.check", "plans.diff", "lookback.replay"}
+)
+"""Endpoints whose POST only asks, or which note what they changed themselves."""
 
 audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="audit")
 logger = logging.getLogger(__name__)

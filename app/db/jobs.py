@@ -17,6 +17,7 @@ from app.errors import Busy
 
 _JOB_COLUMNS: Final = tuple(jobs.c[name] for name in Job._fields)
 
+_COUNT: Final = select(func.count()).select_from(jobs)
 NO_LIMITS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -29,7 +30,7 @@ class SqlJobs:
     def put(self, job: Job, *, most: int | None = None) -> None:
         def work(connection: Connection) -> None:
             if most is not None:
-                waiting = connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+                waiting = connection.execute(_COUNT).scalar_one()
                 if waiting >= most:
                     raise Busy(waiting)
             now = self._database.now_ms(connection)

@@ -234,6 +234,10 @@ live = Table(
 )
 """What is under way in a run, for whoever watches it through another process. Nothing depends on it."""
 
+DELETED: Final = ""
+"""The branch, which no branch is called, of a row of ``live`` that says that the task was deleted: of which
+namespace it was, and when, as a JSON array."""
+
 proposals = Table(
     "proposals",
     metadata,

@@ -9,7 +9,15 @@ from functools import partial
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
+from app.errors import (
+    BranchMoved,
+    ConfigurationError,
+    InputError,
+    LeaseHeld,
+    ModelError,
+    PlanNotClean,
+    StorageError,
+)
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
@@ -108,11 +116,13 @@ def _run_held(
             raise
         except BranchMoved:
             raise  # the branch is another worker's now, and so is its status
-        except BaseException:
+        except BaseException as error:
             heartbeat.raise_if_lost()
+            # What stands in the way is to be seen by who looks at the task, which may be run by nobody who is told.
+            reason = error.message if isinstance(error, ConfigurationError | InputError) else None
             # What went wrong is to be told; that the database can't note it adds nothing.
             with suppress(StorageError):
-                _set_status(workplace, task, branch, PAUSED)
+                workplace.tasks.note_run(task.id, branch, PAUSED, workplace.clock_ms(), error=reason)
             raise
         reached("run.over")
         _set_status(workplace, task, branch, report.status, report)

@@ -24,6 +24,7 @@ POLL_SECONDS: Final = 0.5
 """How late a job that another process put is seen."""
 _ORPHANS_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
+_SOON_SECONDS: Final = 0.1
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -130,8 +131,11 @@ class WorkerThreads:
                 and interrupts.asked == Asked("pause", _SHUTDOWN)
             ):
                 later = 0.0
-        except (LeaseHeld, BranchMoved) as error:
-            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished.
+        except LeaseHeld as error:
+            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished. Or it died.
+            logger.info("%s", error)
+            later = min(_RETRY_SECONDS, max(_SOON_SECONDS, error.seconds_left))
+        except BranchMoved as error:
             logger.info("%s", error)
             later = _RETRY_SECONDS
         except StorageError as error:
