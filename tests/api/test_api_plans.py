@@ -87,7 +87,9 @@ def test_the_schema_is_one_that_plans_fit(served: LookServer) -> None:
 
 
 def test_a_step_s_variables_are_told_where_they_are_asked_for(served: LookServer) -> None:
-    plan = {"steps": [assign(1, a=1), call(2, "look", "b", {"value": "${a}"}), assign(3, final_answer="${b}")]}
+    plan = {
+        "steps": [assign(1, a=1), call(2, "look", "b", {"value": "${a}"}), assign(3, final_answer="${b}")]
+    }
     found = served.post("/api/plans/check", {"plan": plan, "step": 3})
     CheckOut.model_validate(found)
     assert found["scope"] == [

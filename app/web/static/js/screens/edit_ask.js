@@ -25,7 +25,7 @@ export function AskForm({ plan, step, onAsk, formId, setReady }) {
   };
   return html`<form class="ask-form" id=${formId} onSubmit=${send}>
     <label class="field"><span class="label">What should be different?</span><textarea rows="5" autofocus required maxlength="20000" value=${text} onInput=${type} placeholder="Read the whole folder, not only docs" /></label>
-    <label class="field"><span class="label">Of</span><select value=${about} onChange=${(event) => setAbout(event.target.value)}><option value="">the whole plan</option>
+    <label class="field"><span class="label">About</span><select value=${about} onChange=${(event) => setAbout(event.target.value)}><option value="">the whole plan</option>
       ${plan.steps.map((each) => html`<option key=${each.seq_no} value=${String(each.seq_no)}>${`step ${each.seq_no} only: ${headOf(each).verb} ${headOf(each).what}`.slice(0, 90)}</option>`)}</select></label>
     <p class="quiet">${writer.scripted ? "Replies are read from a file here." : html`<code>${writer.model}</code> writes it.`} What it writes is checked, and comes as a proposal: nothing runs before somebody approves it.</p>
   </form>`;
