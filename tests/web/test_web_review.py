@@ -235,7 +235,7 @@ def test_strings_from_outside_stay_text(served: Served, page: Page) -> None:
 
 def test_keys_tools_arguments_and_variables_are_completed(served: Served, page: Page) -> None:
     task = finished(served, assign(pause=0, other=1), nap("${pause}", "x"), assign(final_answer="${x}"))
-    page.goto(f"/tasks/{task}/edit?step=2&branch=main")
+    page.goto(f"/tasks/{task}/edit?branch=main&at=main~1&step=2")  # as the run's screen leads here
     options = page.get_by_role("listbox").get_by_role("option")
 
     def at(text: str) -> None:

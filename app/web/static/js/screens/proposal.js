@@ -121,7 +121,7 @@ function Diff({ proposal, base, comments, query }) {
   };
   return html`<${AboutPlan} changes=${proposal.changes.changes} />
     <${PlanDiff} rows=${rows} label="What changes, and what each step will do" isUnified=${isUnified} selected=${query.step} onSelect=${(step) => setQuery({ step })}
-      keeps=${keeps} beside=${beside} below=${below} foldNote=${foldNote} keys=${keys} tools=${tools} />`;
+      keeps=${keeps} beside=${beside} below=${below} foldNote=${foldNote} version=${[byNumber, comments.byStep, writing]} keys=${keys} tools=${tools} />`;
 }
 
 function Actions({ proposal, onChanged, onProblem }) {

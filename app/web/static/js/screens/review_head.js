@@ -27,9 +27,9 @@ export function aboutOf(proposal) {
 /** @param {{id: string, crumbs: [string, string?][], branch?: string, children?: any}} props crumbs: title and address */
 export function ReviewHead({ id, crumbs, branch, children }) {
   const { data: task } = useDocument(path`/api/tasks/${id}`);
-  return html`<header class="task-head review-head">
+  return html`<section class="task-head review-head" aria-label="Where this is, and what can be done">
     <nav class="crumbs" aria-label="Where this is"><${Link} to=${href(path`/tasks/${id}`, { branch })} title=${task ? oneLine(task.goal, 600) : id}>${task ? oneLine(task.goal, 90) : shortId(id)}</${Link}>
       ${crumbs.map(([title, to]) => html`<${Icon} name="right" size=${10} />${to ? html`<${Link} to=${to}>${title}</${Link}>` : html`<span aria-current="page">${title}</span>`}`)}</nav>
     <div class="task-line">${children}</div>
-  </header>`;
+  </section>`;
 }

@@ -7,7 +7,9 @@ import { DiffStep } from "./diff_step.js";
 import { countKinds, foldRows, isChange } from "./diff_rows.js";
 import { Icon } from "./icon.js";
 
-const FIRST = 400; // rows drawn at once; more when they are wanted
+const FIRST = 150; // rows drawn at once; more when they are wanted
+
+const NOTHING = [];
 
 /** "3 changed · 1 moved · 30 the same" */
 export function KindCounts({ rows }) {
@@ -20,11 +22,11 @@ export function KindCounts({ rows }) {
  * @param {{
  *   rows: any[], label: string, isUnified?: boolean, selected?: string, onSelect?: (key: string) => void,
  *   keeps?: (row: any) => boolean, beside?: (row: any) => any, below?: (row: any) => any, foldNote?: (rows: any[]) => string,
- *   keys?: Object, tools?: any,
+ *   version?: any[], keys?: Object, tools?: any,
  * }} props `rows` are those of diff_rows.js; `selected` is a row's key; `keeps`: rows that matter though they are the same;
- *   `keys` are more keys for the screen
+ *   `version` is all that `beside` and `below` look at: a row is drawn anew where it has changed; `keys` are more keys for the screen
  */
-export function PlanDiff({ rows, label, isUnified, selected, onSelect, keeps = () => false, beside, below, foldNote, keys = {}, tools }) {
+export function PlanDiff({ rows, label, isUnified, selected, onSelect, keeps = () => false, beside, below, foldNote, version = NOTHING, keys = {}, tools }) {
   const isNarrow = useNarrow();
   const unified = isUnified || isNarrow;
   const [opened, setOpened] = useState(() => new Set());
@@ -46,7 +48,8 @@ export function PlanDiff({ rows, label, isUnified, selected, onSelect, keeps = (
     let next = at + by;
     if (at < 0) next = by > 0 ? 0 : stops.length - 1;
     const key = stops[(next + stops.length) % stops.length];
-    if (shown.findIndex((each) => each.row?.key === key) >= most) setMost(rows.length);
+    const place = shown.findIndex((each) => each.row?.key === key);
+    if (place >= most) setMost(place + FIRST);
     onSelect?.(key);
     requestAnimationFrame(() => show(key));
   };
@@ -58,6 +61,19 @@ export function PlanDiff({ rows, label, isUnified, selected, onSelect, keeps = (
     if (!next.delete(key)) next.add(key);
     return next;
   });
+  // A row that is as it was is not looked at again: going from change to change draws two of them.
+  const latest = useRef({});
+  latest.current = { selected, onSelect };
+  const drawn = useRef(new Map());
+  const draw = (row) => {
+    const state = [row, unified, row.key === selected, open.has(row.key), ...version];
+    const before = drawn.current.get(row.key);
+    if (before?.state.length === state.length && before.state.every((each, at) => each === state[at])) return before.node;
+    const node = html`<${DiffStep} key=${row.key} row=${row} isUnified=${unified} isSelected=${row.key === selected} isOpen=${open.has(row.key)}
+      onToggle=${() => toggle(row.key)} onSelect=${() => row.key !== latest.current.selected && latest.current.onSelect?.(row.key)} beside=${beside?.(row)} below=${below?.(row)} />`;
+    drawn.current.set(row.key, { state, node });
+    return node;
+  };
   const isAll = opened === "all";
   useKeys("Plan diff", {
     n: { label: "Next change", run: () => step(1) },
@@ -80,9 +96,8 @@ export function PlanDiff({ rows, label, isUnified, selected, onSelect, keeps = (
       ${shown.slice(0, most).map((each) => (each.fold
         ? html`<button type="button" class="pd-fold" key=${`fold-${each.key}`} onClick=${() => setOpened((now) => new Set([...now, each.key]))}>
             <${Icon} name="more" size=${12} /> ${plural(each.fold.length, "step")} the same${foldNote?.(each.fold)}</button>`
-        : html`<${DiffStep} key=${each.row.key} row=${each.row} isUnified=${unified} isSelected=${each.row.key === selected} isOpen=${open.has(each.row.key)}
-            onToggle=${() => toggle(each.row.key)} onSelect=${() => each.row.key !== selected && onSelect?.(each.row.key)} beside=${beside?.(each.row)} below=${below?.(each.row)} />`))}
-      ${shown.length > most && html`<button type="button" class="pd-fold" onClick=${() => setMost(most + 1_000)}>${plural(shown.length - most, "more row")}</button>`}
+        : draw(each.row)))}
+      ${shown.length > most && html`<button type="button" class="pd-fold" onClick=${() => setMost(most + 400)}>${plural(shown.length - most, "more row")}</button>`}
     </div>
   </section>`;
 }
