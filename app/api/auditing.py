@@ -15,6 +15,7 @@ from app.api.state import place, server
 from app.db.base import TaskRow
 from app.db.serving import AuditRow
 from app.errors import StorageError
+from app.log_fields import tell
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
@@ -77,7 +78,8 @@ def note_change(action: str, task_id: str | None, detail: dict[str, Any]) -> Non
     try:
         parts.audit.note(AuditRow(parts.workplace.clock_ms(), g.actor.name, action[:64], task_id, detail))
     except StorageError as error:
-        logger.error("the change %s of %s could not be noted: %s", action, task_id, error)
+        message = f"the change {action} of {task_id} could not be noted: {error}"
+        tell(logger, logging.ERROR, "audit.lost", message)
 
 
 def _task_of(response: Response) -> str | None:
