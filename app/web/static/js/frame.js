@@ -82,7 +82,7 @@ export function Frame({ session, children }) {
     "?": { label: "Show all keys", run: () => setHelp(true) },
     n: { label: "New task", run: () => navigate("/new") },
     ...Object.fromEntries(PLACES.map((place) => [place.key, { label: place.name, run: () => navigate(place.to) }])),
-  });
+  }, { below: true });
   if (!isIn) return html`<${SignIn} session=${session} /><${Notes} />`;
   return html`
     <a class="skip" href="#screen">Skip to the content</a>

@@ -50,12 +50,13 @@ addEventListener("keydown", (event) => {
  * @param {string} title what the help calls them
  * @param {Object<string, {label: string, run: (event: KeyboardEvent) => any, whileTyping?: boolean}>} keys
  *   `run` gives false where the key is not meant for it after all
+ * @param {{below?: boolean}} options `below`: any other table goes before this one, also one that is older
  */
-export function useKeys(title, keys) {
+export function useKeys(title, keys, { below = false } = {}) {
   const table = useRef({ title, keys });
   table.current = { title, keys };
   useEffect(() => {
-    keyTables.set((tables) => [...tables, table]);
+    keyTables.set((tables) => (below ? [table, ...tables] : [...tables, table]));
     return () => keyTables.set((tables) => tables.filter((each) => each !== table));
   }, []);
 }
