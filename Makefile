@@ -29,10 +29,10 @@ RUNS := 200
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-distributed bench-peers clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -102,6 +102,9 @@ bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or tw
 bench-server: $(READY_DEV) ## Measure a server under load (BENCH=options, such as --only log --repeats 1)
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.server --repeats $(REPEATS) --requests $(REQUESTS) --tasks $(TASKS) \
 	  --commits $(COMMITS) --runs $(RUNS) $(BENCH)
+
+bench-distributed: $(READY_DEV) ## Measure workers on MariaDB and RabbitMQ (BENCH=options, such as --broker redis --tasks 100)
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.distributed $(BENCH)
 
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

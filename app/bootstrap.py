@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from app.db.jobs import SqlJobs
 from app.db.keys import SqlKeys
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
+from app.db.messages import SqlMessages
 from app.db.namespaces import SqlNamespaces
 from app.db.presence import FilePresence
 from app.db.proposals import SqlProposals
@@ -42,6 +44,8 @@ from app.services.doctor import Check, check, check_folder
 from app.services.feeds import Feeds
 from app.services.masked_asker import masked
 from app.services.model_checks import check_models
+from app.services.namespaces import get_namespace
+from app.services.queueing import running_limits
 from app.services.thinking import Askers
 from app.services.workplace import Workplace
 from app.tools.autoflow import AutoFlow
@@ -50,6 +54,7 @@ from app.tools.masks import Masks
 from app.tools.registry import Registry
 from app.tools.secrets import SHORTEST, Secrets, checked_secrets
 from app.worker.live import LiveWatcher
+from app.worker.sweeper import Sweeper
 from app.worker.threads import WorkerThreads
 
 _LEAST_KEY: Final = 16
@@ -180,14 +185,22 @@ def open_server(settings: Settings | None = None, observing: Observing | None = 
         database.close()
         raise
     jobs = SqlJobs(database)
-    queue = EmbeddedQueue(jobs, most=settings.max_backlog)
+    try:
+        queue, _ = _open_queue(settings, database, jobs)
+    except BaseException:
+        presence.close()
+        database.close()
+        raise
     feed = SqlFeed(database)
     live = LiveWatcher(feed, place.secrets.masks.text)
-    workers = WorkerThreads(place, jobs, queue, threads=settings.run_threads, watcher=live)
+    # With a broker, workers run; a server still sees to what dead processes of its machine left.
+    threads = settings.run_threads if settings.queue == "embedded" else 0
+    workers = WorkerThreads(place, jobs, queue, threads=threads, watcher=live)
 
     def close() -> None:
         workers.stop(settings.shutdown_seconds)
         live.stop()
+        queue.close()
         presence.close()
         database.close()
         observing.close()
@@ -195,6 +208,80 @@ def open_server(settings: Settings | None = None, observing: Observing | None = 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     requests, audit = SqlRequests(database), SqlAudit(database)
     return ServerParts(settings, place, jobs, requests, audit, queue, workers, Feeds(place, feed), close)
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerParts:
+    """What a worker process is made of, running. ``where``: what tells it of runs."""
+
+    workplace: Workplace
+    workers: WorkerThreads
+    where: str
+    trouble: str | None
+    threads: int
+
+
+@contextmanager
+def open_worker(
+    settings: Settings,
+    threads: int | None = None,
+    namespaces: Sequence[str] = (),
+    observing: Observing | None = None,
+) -> Iterator[WorkerParts]:
+    """Threads that run, of all tasks or those of some namespaces, until the end of the block; who is to stop them in
+    time does that before. ``observing`` is closed with them.
+
+    Raises as :func:`workplace`, ``NotFound`` (namespace), ``ConfigurationError`` for a broker that refuses us; one
+    that is away is waited for.
+    """
+    threads = settings.run_threads if threads is None else threads
+    observing = observing or Observing()
+    with contextlib.ExitStack() as until_end:
+        until_end.callback(observing.close)
+        database = open_database(settings.database_url, settings.database_patience)
+        until_end.callback(database.close)
+        presence = open_presence(settings)
+        until_end.callback(presence.close)
+        database.check_schema()
+        until_end.enter_context(_rare_collections())
+        place = build_workplace(settings, database, presence, observing.observers)
+        for name in namespaces:
+            get_namespace(place, name)
+        place.load_registry()
+        jobs = SqlJobs(database)
+        queue, sweeper = _open_queue(settings, database, jobs, place)
+        until_end.callback(queue.close)
+        live = LiveWatcher(SqlFeed(database), place.secrets.masks.text)
+        until_end.callback(live.stop)
+        workers = WorkerThreads(
+            place, jobs, queue, threads=threads, namespaces=tuple(namespaces), watcher=live
+        )
+        if sweeper is not None:
+            sweeper.start()
+            until_end.callback(sweeper.stop)
+        workers.start()
+        until_end.callback(lambda: workers.stop(0.0))
+        where = database.where if sweeper is None else getattr(queue, "where", "")
+        yield WorkerParts(place, workers, where, queue.trouble(), threads)
+
+
+def _open_queue(
+    settings: Settings, database: Database, jobs: JobTable, place: Workplace | None = None
+) -> tuple[RunQueue, Sweeper | None]:
+    """The queue; for a worker, which has a workplace, with what sends lost messages again."""
+    if settings.queue == "embedded":
+        return EmbeddedQueue(jobs, most=settings.max_backlog), None
+    from app.queue.broker import Broker, BrokerAway
+    from app.queue.celery import CeleryQueue
+
+    messages = SqlMessages(database)
+    broker = Broker(settings.celery_broker_url.get_secret_value().strip())
+    queue = CeleryQueue(broker, jobs, messages, most=settings.max_backlog)
+    if place is None:
+        return queue, None
+    with contextlib.suppress(BrokerAway):
+        queue.check()
+    return queue, Sweeper(messages, jobs, queue, lambda: running_limits(place), place.presence.owner)
 
 
 def _load_tools(settings: Settings) -> Registry:
@@ -258,6 +345,8 @@ def doctor() -> list[Check]:
     checks.append(check_folder("VAR_DIR", chosen.var_dir, writable=True))
     checks.append(check_folder("TOOLS_ROOT", chosen.tools_root, writable=False))
     checks += _check_database(chosen)
+    if chosen.queue == "celery":
+        checks.append(check("broker", lambda: _broker_found(chosen)))
 
     def load_tools() -> str:
         tools = _load_tools(chosen).list()
@@ -268,6 +357,14 @@ def doctor() -> list[Check]:
     if chosen.model_prices is not None:
         checks.append(check("MODEL_PRICES", lambda: _prices_found(chosen)))
     return checks
+
+
+def _broker_found(settings: Settings) -> str:
+    from app.queue.broker import Broker
+
+    broker = Broker(settings.celery_broker_url.get_secret_value().strip())
+    broker.connect().release()
+    return broker.where
 
 
 def _prices_found(settings: Settings) -> str:

@@ -123,7 +123,13 @@ class Settings(BaseSettings):
     rate_limit: str = Field(
         default="1200 per minute", description="requests by an API key; empty: any number"
     )
-    run_threads: int = Field(default=8, ge=0, le=512, description="runs that a server process has at once")
+    queue: Literal["embedded", "celery"] = Field(
+        default="embedded", description="embedded: servers run what they take in; celery: workers do"
+    )
+    celery_broker_url: SecretStr = Field(
+        default=SecretStr(""), description="URL of RabbitMQ or Redis, for QUEUE=celery"
+    )
+    run_threads: int = Field(default=8, ge=0, le=512, description="runs that a process has at once")
     shutdown_seconds: float = Field(
         default=20.0, ge=0, description="how long a server waits for its runs to pause"
     )

@@ -32,6 +32,7 @@ BESIDE = {("history", "db")}
 
 LATE_IMPORTS = {
     "__init__.py": "create_app, the factory",
+    "bootstrap.py": "Celery takes a third of a second to load, and most have no broker",
     "cli": "command groups are loaded when they are called",
     "tools/autoflow.py": "an HTTP client takes a tenth of a second to load, and few runs need it",
     "observability/opening.py": "what nobody asked for is not loaded: a tenth of a second each",

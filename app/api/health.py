@@ -20,10 +20,12 @@ class HealthOut(BaseModel):
 
 
 class ReadyOut(HealthOut):
-    """How many runs wait, and for how long the oldest has."""
+    """How many runs wait, and for how long the oldest has. ``degraded``: submissions are taken, and ``trouble`` says
+    what does not work meanwhile."""
 
     waiting: int
     oldest_ms: int
+    trouble: str | None = None
 
 
 @health.get("/healthz")
@@ -44,4 +46,11 @@ def healthz() -> Any:
 def readyz() -> Any:
     """What is not ready is an error that says what."""
     backlog = server().jobs.backlog()
-    return {"status": "ready", "waiting": backlog.waiting, "oldest_ms": backlog.oldest_ms}
+    trouble = server().queue.trouble()
+    status = "ready" if trouble is None else "degraded"
+    return {
+        "status": status,
+        "waiting": backlog.waiting,
+        "oldest_ms": backlog.oldest_ms,
+        "trouble": trouble,
+    }

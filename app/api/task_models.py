@@ -144,6 +144,35 @@ class BranchOut(BaseModel):
     current: bool
 
 
+class ForkOut(BaseModel):
+    """The commit at which a branch left another."""
+
+    model_config = ConfigDict(extra="allow")
+
+    branch: str
+    commit: str
+    kind: str
+    seq_no: int | None
+    subject: str
+
+
+class TreeBranchOut(BranchOut):
+    """A branch in the tree of all."""
+
+    commits: int = Field(description="how many there are back to the goal")
+    own: int = Field(description="those of them that no branch before it has")
+    fork: ForkOut | None = Field(description="where it left another branch")
+    marks: list[dict[str, Any]] = Field(
+        description="its own commits that are more than a step: failures, decisions, revisions"
+    )
+
+
+class TreeOut(BaseModel):
+    """All branches of a task, each behind the one it left."""
+
+    items: list[TreeBranchOut]
+
+
 class BranchesOut(BaseModel):
     """All branches of a task, by name."""
 

@@ -82,6 +82,9 @@ _STACKVM: Final[Sections] = {
         "gc": Entry("app.cli.gc:gc", "Clear away what no branch reaches, and tasks that ended long ago."),
         "fsck": Entry("app.cli.fsck:fsck", "Look for damage in tasks, all of them or those named."),
     },
+    "Serve": {
+        "worker": Entry("app.cli.worker:worker", "Run what servers take in."),
+    },
     "Set up": {
         "doctor": Entry("app.cli.doctor:doctor", "See what works here, and what to do about the rest."),
         "namespace": Entry("app.cli:namespace", "Which tools a task may call."),

@@ -6,11 +6,14 @@ import logging
 import socket
 import ssl
 import time
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
+from pymysql.constants import SERVER_STATUS
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from app.errors import ConfigurationError, StorageError
 
@@ -81,6 +84,10 @@ def parse_url(uri: str) -> URL:
     return url.set(drivername=driver)
 
 
+_IDLE_SINCE: Final = "stackvm.idle_since"
+_TRUSTED_SECONDS: Final = 2.0
+
+
 def make_engine(uri: str) -> Engine:
     """An engine that has not connected yet. Raises ``ConfigurationError`` for a wrong URL."""
     url = parse_url(uri)
@@ -89,15 +96,16 @@ def make_engine(uri: str) -> Engine:
     if url.drivername.startswith("mysql"):
         return _mysql_engine(url)
     chosen = {name: value for name, value in _POSTGRESQL_ARGUMENTS.items() if name not in url.query}
-    return create_engine(
+    engine = create_engine(
         url,
         paramstyle=_POSITIONAL,
         isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
         pool_size=POOL_SIZE,
         max_overflow=0,
         connect_args=chosen,
     )
+    _Pings(engine)
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -116,15 +124,53 @@ def _mysql_engine(url: URL) -> Engine:
         url.set(query=query),
         paramstyle=_POSITIONAL,
         isolation_level="READ COMMITTED",  # no gap locks: writers of one task don't stop one another
-        pool_pre_ping=True,
         pool_recycle=1800,
+        pool_reset_on_return=None,  # see below
         pool_size=POOL_SIZE,
         max_overflow=0,
         # Without the prefix the server warns about every id that is not UTF-8.
         connect_args={"binary_prefix": True, **arguments},
     )
     event.listen(engine, "connect", _notice_a_dead_host)
+    event.listen(engine, "reset", _end_transaction)
+    _Pings(engine)
     return engine
+
+
+class _Pings:
+    """Asks a connection whether it lives before it is used, where it was idle for a while or another one has died
+    since: to ask each time is a third of what a short transaction costs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._dialect = engine.dialect
+        self._died_at = -inf
+        event.listen(engine, "checkin", self._note)
+        event.listen(engine, "invalidate", self._hear)
+        event.listen(engine, "checkout", self._ask)
+
+    def _note(self, connection: Any, record: Any) -> None:
+        record.info[_IDLE_SINCE] = monotonic()
+
+    def _hear(self, connection: Any, record: Any, error: BaseException | None) -> None:
+        self._died_at = monotonic()
+
+    def _ask(self, connection: Any, record: Any, proxy: Any) -> None:
+        since = record.info.get(_IDLE_SINCE)
+        if since is None or (since > self._died_at and monotonic() - since < _TRUSTED_SECONDS):
+            return
+        try:
+            lives = self._dialect.do_ping(connection)
+        except self._dialect.loaded_dbapi.Error:
+            lives = False
+        if not lives:
+            raise InvalidatePoolError
+
+
+def _end_transaction(connection: Any, record: Any, state: Any) -> None:
+    """What is given back after its commit needs no ROLLBACK, which would be one more question and answer. Where
+    something failed, a ROLLBACK was sent already, whatever the server said of a transaction before."""
+    if not state.terminate_only and connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+        connection.rollback()
 
 
 def _notice_a_dead_host(connection: Any, record: Any) -> None:

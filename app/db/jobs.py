@@ -34,7 +34,7 @@ class SqlJobs:
                 if waiting >= most:
                     raise Busy(waiting)
             now = self._database.now_ms(connection)
-            row = {**job._asdict(), "queued_ms": now, "not_before_ms": now, "owner": None}
+            row = {**job._asdict(), "queued_ms": now, "not_before_ms": now, "owner": None, "sent_ms": now}
             add_unless_there(connection, jobs, {**row, "expires_ms": 0, "takeovers": 0})
 
         self._database.transact(work)
@@ -46,12 +46,15 @@ class SqlJobs:
         *,
         limits: Mapping[str, int] = NO_LIMITS,
         namespaces: Collection[str] = (),
+        task_id: str | None = None,
     ) -> Claim | None:
+        chosen = [] if task_id is None else [jobs.c.task_id == task_id]
+
         def work(connection: Connection) -> Claim | None:
             now = self._database.now_ms(connection)
             full = _full(connection, now, limits)
             asking = select(*_JOB_COLUMNS, jobs.c.number, jobs.c.owner, jobs.c.takeovers)
-            asking = asking.where(*_free(now), *_allowed(full, namespaces))
+            asking = asking.where(*chosen, *free_jobs(now), *_allowed(full, namespaces))
             asking = asking.order_by(jobs.c.priority.desc(), jobs.c.number).limit(1)
             row = connection.execute(asking.with_for_update(skip_locked=True)).first()
             if row is None or self._has_filled(connection, now, row.namespace, limits):
@@ -62,7 +65,8 @@ class SqlJobs:
             connection.execute(taking.values(owner=owner, expires_ms=until, takeovers=takeovers))
             return Claim(Job(*row[: len(_JOB_COLUMNS)]), row.number, takeovers)
 
-        return self._database.transact(work) if self._has_free() else None
+        # Who was sent to one task will mostly find it free.
+        return self._database.transact(work) if task_id is not None or self._has_free() else None
 
     def _has_filled(
         self, connection: Connection, now: int, namespace: str | None, limits: Mapping[str, int]
@@ -95,6 +99,29 @@ class SqlJobs:
 
         self._database.transact(work)
 
+    def give_back_all(self, owner: str) -> int:
+        def work(connection: Connection) -> int:
+            now = self._database.now_ms(connection)
+            all_mine = update(jobs).where(jobs.c.owner == owner)
+            return connection.execute(all_mine.values(owner=None, expires_ms=0, not_before_ms=now)).rowcount
+
+        return self._database.transact(work)
+
+    def note_takeover(self, number: int, owner: str, head: str) -> int:
+        def work(connection: Connection) -> int:
+            row = connection.execute(
+                select(jobs.c.takeovers, jobs.c.head).where(*_mine(number, owner)).with_for_update()
+            ).first()
+            if row is None:
+                return 0
+            takeovers = int(row.takeovers) if row.head in (None, head) else 1
+            connection.execute(
+                update(jobs).where(*_mine(number, owner)).values(head=head, takeovers=takeovers)
+            )
+            return takeovers
+
+        return self._database.transact(work)
+
     def remove(self, number: int, owner: str) -> None:
         mine = delete(jobs).where(*_mine(number, owner))
         self._database.transact(lambda connection: connection.execute(mine))
@@ -116,8 +143,13 @@ class SqlJobs:
             return set(connection.execute(asking).scalars())
 
     def disown(self, owner: str) -> int:
-        freeing = update(jobs).where(jobs.c.owner == owner).values(expires_ms=0)
-        return self._database.transact(lambda connection: connection.execute(freeing).rowcount)
+        def work(connection: Connection) -> int:
+            # Now, and not long ago: who sends messages has to see that none was sent since.
+            now = self._database.now_ms(connection)
+            theirs = update(jobs).where(jobs.c.owner == owner, jobs.c.expires_ms > now)
+            return connection.execute(theirs.values(expires_ms=now)).rowcount
+
+        return self._database.transact(work)
 
     def backlog(self) -> Backlog:
         with self._database.read() as connection:
@@ -127,14 +159,14 @@ class SqlJobs:
             )
             by_namespace = dict(connection.execute(running.group_by(jobs.c.namespace)).tuples().all())
             waiting, oldest = connection.execute(
-                select(func.count(), func.min(jobs.c.queued_ms)).where(*_free(now))
+                select(func.count(), func.min(jobs.c.queued_ms)).where(*free_jobs(now))
             ).one()
         return Backlog(int(waiting), 0 if oldest is None else max(0, now - oldest), by_namespace)
 
     def waiting(self) -> dict[str | None, Depth]:
         with self._database.read() as connection:
             now = self._database.now_ms(connection)
-            asking = select(jobs.c.namespace, func.count(), func.min(jobs.c.queued_ms)).where(*_free(now))
+            asking = select(jobs.c.namespace, func.count(), func.min(jobs.c.queued_ms)).where(*free_jobs(now))
             rows = connection.execute(asking.group_by(jobs.c.namespace)).tuples().all()
         return {name: Depth(int(depth), max(0, now - oldest)) for name, depth, oldest in rows}
 
@@ -142,12 +174,12 @@ class SqlJobs:
         """Looked at without a lock first: most looks find nothing, and a writer's lock is dear on SQLite."""
         with self._database.read() as connection:
             asking: Select[Any] = (
-                select(jobs.c.number).where(*_free(self._database.now_ms(connection))).limit(1)
+                select(jobs.c.number).where(*free_jobs(self._database.now_ms(connection))).limit(1)
             )
             return connection.execute(asking).first() is not None
 
 
-def _free(now: int) -> tuple[ColumnElement[bool], ...]:
+def free_jobs(now: int) -> tuple[ColumnElement[bool], ...]:
     """Nobody has it, or who had it has been silent for too long."""
     return or_(jobs.c.owner.is_(None), jobs.c.expires_ms <= now), jobs.c.not_before_ms <= now
 

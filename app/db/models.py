@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0005"
+SCHEMA_REVISION: Final = "0006"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
@@ -180,13 +180,27 @@ jobs = Table(
     Column("not_before_ms", BigInteger, nullable=False),
     Column("owner", _name()),  # whose worker has it; null: nobody's
     Column("expires_ms", BigInteger, nullable=False),
-    Column("takeovers", Integer, nullable=False),  # how often a worker lost it
+    Column("takeovers", Integer, nullable=False),  # how often a worker lost it without getting any further
     Column("trace", String(TRACE_LENGTH)),  # the traceparent of what asked for it
+    Column("head", String(40)),  # where the branch stood when it was last taken over
+    Column(
+        "sent_ms", BigInteger, nullable=False, server_default="0"
+    ),  # when a message last said where to look
     UniqueConstraint("task_id", "branch"),
     Index("ix_jobs_priority", "priority", "number"),
     **_NUMBERED,
 )
 """Runs that are to go on: a row as long as a worker has it or should take it."""
+
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", _name(), primary_key=True),
+    Column("owner", _name(), nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    **_CLUSTERED,
+)
+"""What one worker does for all, and which."""
 
 api_keys = Table(
     "api_keys",

@@ -22,7 +22,8 @@ class Job(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A job that is ours for a while. ``takeovers``: how often its worker was lost before."""
+    """A job that is ours for a while. ``takeovers``: how often its worker was lost; those before the run last got any
+    further may be among them, :meth:`JobTable.note_takeover` tells."""
 
     job: Job
     number: int
@@ -55,10 +56,16 @@ class JobTable(Protocol):
         ``most`` already."""
 
     def claim(
-        self, owner: str, seconds: float, *, limits: Mapping[str, int] = ..., namespaces: Collection[str] = ()
+        self,
+        owner: str,
+        seconds: float,
+        *,
+        limits: Mapping[str, int] = ...,
+        namespaces: Collection[str] = (),
+        task_id: str | None = None,
     ) -> Claim | None:
-        """Take the next job that nobody has: only of ``namespaces`` if given, and of none that has as many runs as
-        ``limits`` allow it."""
+        """Take the next job that nobody has: only of ``namespaces`` or of that task if given, and of no namespace
+        that has as many runs as ``limits`` allow it."""
 
     def renew(self, owner: str, seconds: float) -> int:
         """Keep all jobs of ``owner``; gives how many."""
@@ -68,6 +75,12 @@ class JobTable(Protocol):
 
     def give_back(self, number: int, owner: str, seconds: float = 0.0) -> None:
         """Let another have it, after so many seconds."""
+
+    def give_back_all(self, owner: str) -> int:
+        """Let others have all that ``owner`` has: it ends. Gives how many."""
+
+    def note_takeover(self, number: int, owner: str, head: str) -> int:
+        """A run that was taken over stands at that commit; gives how often it was taken over there, this included."""
 
     def remove(self, number: int, owner: str) -> None:
         """The run has ended or waits. Nothing happens where the job is not ours any more."""
@@ -89,6 +102,37 @@ class JobTable(Protocol):
 
     def waiting(self) -> Mapping[str | None, Depth]:
         """What waits, by namespace; none where nothing does."""
+
+
+class Waiting(NamedTuple):
+    """A job that somebody is to be told of."""
+
+    number: int
+    task_id: str
+    namespace: str | None
+    priority: int
+
+
+class MessageTable(Protocol):
+    """Which jobs wait, and of which of them a message was sent when. All by the database's clock."""
+
+    def waiting(self) -> Mapping[str | None, int]:
+        """How many jobs of each namespace may be taken now."""
+
+    def due(self, most: int) -> Sequence[Waiting]:
+        """Those of which nobody was told since they may be taken: given back for later, or left by their worker."""
+
+    def oldest(self, namespace: str | None, most: int, *, silent_seconds: float = 0.0) -> Sequence[Waiting]:
+        """Those of a namespace of which nobody was told for longest, and for so long at least."""
+
+    def most_urgent(self, namespace: str | None, most: int) -> Sequence[Waiting]:
+        """Those of a namespace that are to be taken first."""
+
+    def mark(self, waiting: Sequence[Waiting]) -> None:
+        """They are being told of."""
+
+    def elect(self, duty: str, owner: str, seconds: float) -> bool:
+        """Whether ``owner`` has a duty of which there is one; it keeps it for so long."""
 
 
 @dataclass(frozen=True, slots=True)

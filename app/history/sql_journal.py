@@ -16,7 +16,7 @@ from app.crash_points import reached
 from app.db.session import Database
 from app.history.base import RawObject
 from app.history.segments import journal_row, make_segments, read_journal_row
-from app.history.sql_statements import StoreStatements
+from app.history.sql_statements import DROPPED, StoreStatements
 
 MAX_OBJECTS: Final = 4096
 MAX_BYTES: Final = 4 << 20
@@ -118,9 +118,11 @@ class SqlJournal:
         found = {item.oid: item for row in rows for item in self._objects_of(*row)}
         add_segments(cursor, self._sql, self._repository, found.values())
         reached("fold.written")
-        gone = [(self._repository, number) for number, _ in rows]
-        if gone:
-            cursor.executemany(self._sql.drop_from_journal, gone)
+        gone = [number for number, _ in rows]
+        for begin in range(0, len(gone), DROPPED):
+            some = gone[begin : begin + DROPPED]
+            padded = some + some[-1:] * (DROPPED - len(some))
+            cursor.execute(self._sql.drop_from_journal, (self._repository, *padded))
 
     def _objects_of(self, number: int, row: bytes) -> list[RawObject]:
         """What a row holds: from the mirror, where it has all of it; reading it takes a hash an object."""

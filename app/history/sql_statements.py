@@ -15,6 +15,9 @@ _REPOSITORY: Final = "repository"
 LOOKED_UP: Final = 256
 """How many objects are looked up in the index by one statement."""
 
+DROPPED: Final = 32
+"""How many rows of a journal are deleted by one statement."""
+
 
 class StoreStatements:
     """One attribute a statement; the comment says which values it takes."""
@@ -34,7 +37,10 @@ class StoreStatements:
         # (repository, id)
         one_row = (in_journal, journal.c.id == bindparam("id"))
         self.journal_row = prepare(select(journal.c.data).where(*one_row), repository, "id")
-        self.drop_from_journal = prepare(delete(journal).where(*one_row), repository, "id")
+        # (repository, id, id, …): DROPPED numbers
+        numbers = [f"id{number}" for number in range(DROPPED)]
+        these = journal.c.id.in_([bindparam(name) for name in numbers])
+        self.drop_from_journal = prepare(delete(journal).where(in_journal, these), repository, *numbers)
 
         # (repository, raw_bytes, data); the new number is read by `new_segment`
         adding = insert(segments).values(

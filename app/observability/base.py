@@ -22,7 +22,8 @@ class Claimed(NamedTuple):
 
 
 class HandedBack(NamedTuple):
-    """It gave the run back before its end: at its ``shutdown``, or or ``lease`` or ``storage`` was in its way."""
+    """It gave the run back before its end: at its ``shutdown``, or ``lease`` or ``storage`` was in its way, or
+    the last try of another run (``turn``)."""
 
     reason: str
 

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 from app.db.serving import Job
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Look(NamedTuple):
+    """Where a worker is to look: at a task, or (``None``) at whatever waits. ``headers`` came with the message."""
+
+    task_id: str | None
+    headers: Mapping[str, str] = NO_HEADERS
+
+
+class Line(Protocol):
+    """One worker thread's way to its jobs, used by that thread alone.
+
+    What it was told, it settles before it asks again, whatever came of it.
+    """
+
+    def next(self, seconds: float) -> Look | None:
+        """Where to look next; ``None`` where nothing is known after so many seconds. Raises nothing."""
+
+    def settle(self, *, found: bool, again: bool = False) -> None:
+        """It has been looked: ``found`` a job or not. ``again``: the job is given back, and others are to be told."""
+
+    def close(self) -> None:
+        """Ask no more."""
 
 
 class RunQueue(Protocol):
@@ -15,7 +42,7 @@ class RunQueue(Protocol):
         larger transaction.
 
         Nothing happens where the same run waits or is under way already. Raises ``Busy`` where the backlog is full,
-        ``StorageError``.
+        ``StorageError``; never because of a broker.
         """
 
     def tell(self, job: Job) -> None:
@@ -24,5 +51,14 @@ class RunQueue(Protocol):
     def withdraw(self, task_id: str, branch: str | None = None) -> None:
         """Have no worker begin it any more. One that runs is stopped by its lease, not from here."""
 
-    def wait(self, seconds: float) -> None:
-        """For a worker: until there may be something to take, at most so long."""
+    def open_line(self, namespaces: Callable[[], Collection[str | None]]) -> Line:
+        """For a worker thread. ``namespaces`` gives those that it is to look after by now."""
+
+    def freed(self, namespace: str) -> None:
+        """A run of a namespace that may have only so many is over: the next may begin."""
+
+    def trouble(self) -> str | None:
+        """What is wrong with the broker, in a line for people, without a password; ``None`` where all is well."""
+
+    def close(self) -> None:
+        """Send what was put, and let go of everything."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Collection
 from typing import Final
 
 from app.db.serving import Job, JobTable
+from app.queue.base import Line, Look
 
 MAX_BACKLOG: Final = 10_000
+
+ANYWHERE: Final = Look(None)
 
 
 class EmbeddedQueue:
@@ -30,5 +34,33 @@ class EmbeddedQueue:
     def withdraw(self, task_id: str, branch: str | None = None) -> None:
         self._jobs.withdraw(task_id, branch)
 
-    def wait(self, seconds: float) -> None:
-        self._news.acquire(timeout=seconds)
+    def open_line(self, namespaces: Callable[[], Collection[str | None]]) -> Line:
+        return _Line(self._news)
+
+    def freed(self, namespace: str) -> None:
+        self._news.release()
+
+    def trouble(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class _Line:
+    """Looks again at once while there is something, and else waits for news."""
+
+    def __init__(self, news: threading.Semaphore) -> None:
+        self._news = news
+        self._found = True
+
+    def next(self, seconds: float) -> Look | None:
+        if not self._found:
+            self._news.acquire(timeout=seconds)
+        return ANYWHERE
+
+    def settle(self, *, found: bool, again: bool = False) -> None:
+        self._found = found
+
+    def close(self) -> None:
+        pass

@@ -25,5 +25,10 @@ def cancelled_by(who: str | None, now_ms: int) -> dict[str, Any]:
     return {"reason": "cancelled", "message": f"cancelled by {who}", "who": who, "decided_ms": now_ms}
 
 
+def taken_over(times: int) -> dict[str, Any]:
+    """The record of the stop of a run that ended its worker's process again and again, at the same commit."""
+    return _stop("takeovers", f"its worker was lost {times:,} times in a row and got no further")
+
+
 def _stop(name: str, message: str) -> dict[str, Any]:
     return {"reason": "limit", "limit": name, "message": f"limit reached: {name}: {message}"}

@@ -32,7 +32,7 @@ def register(app: Flask) -> None:
 @pages.get("/tools/<path:rest>")
 def index(rest: str = "") -> Response:
     """The page: the same for everybody, it asks the API on behalf of who is signed in."""
-    page = files.page(files.version())
+    page = files.page(files.version(), files.screen_of(request.path))
     nonce = secrets.token_urlsafe(16)
     headers = {
         "Content-Security-Policy": files.policy(page.script_hashes, nonce),

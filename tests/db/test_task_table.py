@@ -221,7 +221,7 @@ def fill(database: Database, task_id: str) -> None:
                 assert connection.execute(table.select()).first() is not None, table.name
 
 
-NO_TASKS = ("namespaces", "api_keys", "requests", "audit")
+NO_TASKS = ("namespaces", "api_keys", "requests", "audit", "duties")
 
 
 def _serve(database: Database, task_id: str) -> None:

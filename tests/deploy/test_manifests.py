@@ -29,18 +29,12 @@ import app.cli
 from app.config import SECRET_PREFIX, Settings
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
-COMING = {"QUEUE", "CELERY_BROKER_URL"}
-"""Of the queue with a broker, which comes with `stackvm worker`."""
 CHECKS = os.environ.get("DEPLOY_CHECKS")
 """The folder with the validators; ``make test`` says where."""
 
 
 def is_setting(name: str) -> bool:
-    return name in SETTINGS | COMING or name.startswith(SECRET_PREFIX)
-
-
-def test_nothing_is_expected_that_has_come() -> None:
-    assert not COMING & SETTINGS, "take it out of COMING"
+    return name in SETTINGS or name.startswith(SECRET_PREFIX)
 
 
 @pytest.mark.parametrize("name", ours())
@@ -88,8 +82,6 @@ def test_commands_are_ones_that_there_are(words: list[str]) -> None:
     if words[0] != "stackvm":
         assert words == ["alembic", "--config", "migrations.ini", "upgrade", "head"]
         return
-    if "QUEUE" in COMING and words[1] == "worker":
-        pytest.skip("it comes with the queue")
     help_text = CliRunner().invoke(app.cli.stackvm, [words[1], "--help"])
     assert help_text.exit_code == 0, help_text.output
     assert all(option in help_text.output for option in words if option.startswith("--"))

@@ -12,8 +12,6 @@ from app.config import Settings
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 NAMES = {"STACKVM_SECRET_NAME" if name == "secrets" else name.upper() for name in Settings.model_fields}
-COMING = {"QUEUE", "CELERY_BROKER_URL"}
-"""Of the queue with a broker."""
 
 ROWS = re.findall(r"^\| (`[A-Z][^|]*) \| ([^|]*)\|", PAGE[: PAGE.index("## Upgrading")], re.MULTILINE)
 
@@ -21,7 +19,7 @@ ROWS = re.findall(r"^\| (`[A-Z][^|]*) \| ([^|]*)\|", PAGE[: PAGE.index("## Upgra
 def test_every_setting_is_there_once_and_no_other() -> None:
     named = [name for names, _ in ROWS for name in re.findall(r"`([A-Z_]+)`", names)]
     assert len(named) == len(set(named))
-    assert set(named) == NAMES | COMING
+    assert set(named) == NAMES
 
 
 @pytest.mark.parametrize(("names", "defaults"), ROWS)

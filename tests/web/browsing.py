@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,22 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
+
+
+_AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe-core finds on the page as it stands, against WCAG 2.2 AA."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE.read_text())  # by the protocol of the tools, which no policy of the page forbids
+    found = page.evaluate("(rules) => axe.run(document, {runOnly: rules})", _RULES)
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for fault in found["violations"]
+        for node in fault["nodes"][:3]
+    ]
 
 
 class Watched:

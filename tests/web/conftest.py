@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from browsing import PHONE, Watched, chromium
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from served import Served, serving
+
+expect.set_options(timeout=20_000)  # it is met as soon as it can be; a busy machine takes its time
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import { Icon } from "./widgets/icon.js";
 import { SignIn } from "./widgets/sign_in.js";
 
 const MOST = 100;
+const BEGIN_MS = 600;
 const PLACES = [
   { to: "/", name: "Tasks", key: "g t", under: ["/tasks", "/new", "/compare"] },
   { to: "/waiting", name: "Waiting", key: "g w" },
@@ -30,6 +31,7 @@ function useWaiting(isIn) {
   useEffect(() => {
     if (!isIn) return undefined;
     let timer = null;
+    let stop = null;
     const known = new Map();
     const load = () =>
       get("/api/tasks", { status: "waiting", limit: MOST }).then((page) => setCount(page.items.length), () => null);
@@ -39,16 +41,21 @@ function useWaiting(isIn) {
         load();
       }, 300);
     };
-    load();
-    const stop = onTasks((tasks) => {
+    // What the screen shows comes first.
+    const begin = setTimeout(() => {
+      load();
+      stop = onTasks(listen);
+    }, BEGIN_MS);
+    const listen = (tasks) => {
       for (const task of tasks) {
         const before = known.get(task.task_id);
         known.set(task.task_id, task.status);
         if (before !== task.status && (task.status === "waiting" || before === "waiting" || before === undefined)) later();
       }
-    });
+    };
     return () => {
-      stop();
+      clearTimeout(begin);
+      stop?.();
       clearTimeout(timer);
     };
   }, [isIn]);
@@ -69,13 +76,13 @@ export function Frame({ session, children }) {
   const chosen = useStore(theme);
   const link = useStore(connection);
   const [isHelp, setHelp] = useState(false);
-  const isIn = session.state === "in";
+  const isIn = session.state === "in" || session.state === "asking";
   const waiting = useWaiting(isIn);
   useKeys("Everywhere", {
     "?": { label: "Show all keys", run: () => setHelp(true) },
     n: { label: "New task", run: () => navigate("/new") },
     ...Object.fromEntries(PLACES.map((place) => [place.key, { label: place.name, run: () => navigate(place.to) }])),
-  });
+  }, { below: true });
   if (!isIn) return html`<${SignIn} session=${session} /><${Notes} />`;
   return html`
     <a class="skip" href="#screen">Skip to the content</a>
@@ -84,7 +91,7 @@ export function Frame({ session, children }) {
       <${Places} session=${session} waiting=${waiting} path=${path} />
       <div class="top-end">
         ${link === "away" && html`<span class="away" role="status">connection lost, trying again</span>`}
-        <${Link} to="/new" class="button primary small"><${Icon} name="add" /><span>New task</span></${Link}>
+        <${Link} to="/new" class="button primary small" aria-label="New task"><${Icon} name="add" /><span>New task</span></${Link}>
         <button class="bare" onClick=${nextTheme} title=${`Theme: ${chosen}`} aria-label=${`Theme: ${chosen}. Change it`}><${Icon} name=${THEMES[chosen]} size=${15} /></button>
         <button class="bare" onClick=${() => setHelp(true)} title="Keys (?)" aria-label="Show all keys"><${Icon} name="help" size=${15} /></button>
         ${session.keysNeeded && html`<span class="who" title=${`${session.role}${session.namespace ? ` of ${session.namespace}` : ""}`}>${session.name}</span>

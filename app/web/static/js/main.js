@@ -1,7 +1,7 @@
 // Begins: the table of screens, who is signed in, and the frame around the screen that the address names.
 import { html, render, useEffect, useErrorBoundary, useState } from "./core/html.js";
 import { match, useLocation } from "./core/router.js";
-import { loadSession, session } from "./core/session.js";
+import { isLikelyIn, loadSession, session } from "./core/session.js";
 import { useStore } from "./core/store.js";
 import { toProblem } from "./core/api.js";
 import { Frame } from "./frame.js";
@@ -12,13 +12,14 @@ import { ProblemNote } from "./widgets/problem_note.js";
 const ROUTES = [
   { path: "/", title: "Tasks", load: () => import("./screens/tasks.js"), css: "tasks" },
   { path: "/new", title: "New task", load: () => import("./screens/new_task.js"), css: "new_task" },
-  { path: "/tasks/:id", title: "Run", load: () => import("./screens/not_built.js") },
+  { path: "/tasks/:id", title: "Run", load: () => import("./screens/run/run.js"), css: "run" },
   { path: "/tasks/:id/plan", title: "Plan", load: () => import("./screens/not_built.js") },
   { path: "/tasks/:id/timeline", title: "Timeline", load: () => import("./screens/not_built.js") },
-  { path: "/tasks/:id/variables/:name", title: "Variable", load: () => import("./screens/not_built.js") },
-  { path: "/tasks/:id/edit", title: "Edit", load: () => import("./screens/not_built.js") },
-  { path: "/tasks/:id/proposals/:number", title: "Proposal", load: () => import("./screens/not_built.js") },
-  { path: "/compare", title: "Compare", load: () => import("./screens/not_built.js") },
+  { path: "/tasks/:id/variables/:name", title: "Variable", load: () => import("./screens/variable.js"), css: "variable" },
+  { path: "/tasks/:id/edit", title: "Edit", load: () => import("./screens/edit.js"), css: "review" },
+  { path: "/tasks/:id/proposals", title: "Proposals", load: () => import("./screens/proposals.js"), css: "review" },
+  { path: "/tasks/:id/proposals/:number", title: "Proposal", load: () => import("./screens/proposal.js"), css: "review" },
+  { path: "/compare", title: "Compare", load: () => import("./screens/compare.js"), css: "review" },
   { path: "/waiting", title: "Waiting", load: () => import("./screens/not_built.js") },
   { path: "/namespaces", title: "Namespaces", load: () => import("./screens/not_built.js") },
   { path: "/tools", title: "Tools", load: () => import("./screens/not_built.js") },
@@ -30,7 +31,7 @@ const loaded = new Map();
 
 function addStyles(name) {
   const address = new URL(`../css/${name}.css`, import.meta.url).href;
-  if (document.querySelector(`link[href="${address}"]`)) return Promise.resolve();
+  if ([...document.querySelectorAll("link[rel=stylesheet]")].some((link) => link.href === address)) return Promise.resolve();
   return new Promise((done) => {
     const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address, onload: done, onerror: done });
     document.head.append(link);
@@ -67,9 +68,9 @@ function Screen() {
 
 function App() {
   const now = useStore(session);
-  if (now.state === "asking") return html`<${Waiting} />`;
+  if (now.state === "asking" && !isLikelyIn) return html`<${Waiting} />`;
   if (now.state === "refused") return html`<main class="page"><${Empty} title=${now.title}><p>${now.detail}</p></${Empty}></main>`;
-  return html`<${Frame} session=${now}><${Screen} /></${Frame}>`;
+  return html`${now.state === "asking" && html`<${Waiting} />`}<${Frame} session=${now}><${Screen} /></${Frame}>`;
 }
 
 /** The server could not be asked who we are: it is asked again by itself. */

@@ -32,11 +32,12 @@ function address(at, params) {
   return url;
 }
 
-/** @returns {Promise<any>} the document, null where there is none. Throws Problem, or AbortError. */
-export async function ask(method, at, { params, body, signal, headers } = {}) {
+/** `text` is a body that is JSON already; `asText`: the answer as it is written, whose numbers JSON.parse would change (1.0 to 1).
+ * @returns {Promise<any>} the document, null where there is none. Throws Problem, or AbortError. */
+export async function ask(method, at, { params, body, text, signal, headers, asText = false } = {}) {
   const options = { method, signal, headers: { Accept: "application/json", "X-StackVM": "viewer", ...headers } };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
+  if (body !== undefined || text !== undefined) {
+    options.body = text ?? JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
   }
   let response;
@@ -45,6 +46,7 @@ export async function ask(method, at, { params, body, signal, headers } = {}) {
     response = await fetch(address(at, params), options);
     if (response.status === 204) return null;
     // What is no JSON is an error page of something between; where all is well it is an answer that broke off.
+    if (response.ok && asText) return await response.text();
     document = response.ok ? await response.json() : await response.json().catch(() => null);
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -58,6 +60,8 @@ export async function ask(method, at, { params, body, signal, headers } = {}) {
 
 export const get = (at, params, signal) => ask("GET", at, { params, signal });
 export const post = (at, body = {}, params) => ask("POST", at, { body, params });
+export const getText = (at, params) => ask("GET", at, { params, asText: true });
+export const postText = (at, text) => ask("POST", at, { text });
 export const put = (at, body = {}) => ask("PUT", at, { body });
 export const patch = (at, body = {}) => ask("PATCH", at, { body });
 export const del = (at, params) => ask("DELETE", at, { params });

@@ -27,7 +27,7 @@ addEventListener("keydown", (event) => {
   const name = nameOf(event);
   const typing = isTyping(event.target);
   if (typing && name !== "Escape" && !name.startsWith("Ctrl+")) return;
-  if (document.querySelector("dialog[open]") && name !== "Escape") return;
+  if (document.querySelector("dialog[open]")) return; // it has its own: Escape closes it
   // Enter and space belong to what has the focus.
   if (["Enter", " "].includes(name) && event.target instanceof HTMLElement && event.target.closest("a, button, summary, [role=button], [role=tab], [role=menuitem]")) return;
   const sequence = prefix && event.timeStamp - prefixAt < PAUSE_MS ? `${prefix} ${name}` : name;
@@ -50,12 +50,13 @@ addEventListener("keydown", (event) => {
  * @param {string} title what the help calls them
  * @param {Object<string, {label: string, run: (event: KeyboardEvent) => any, whileTyping?: boolean}>} keys
  *   `run` gives false where the key is not meant for it after all
+ * @param {{below?: boolean}} options `below`: any other table goes before this one, also one that is older
  */
-export function useKeys(title, keys) {
+export function useKeys(title, keys, { below = false } = {}) {
   const table = useRef({ title, keys });
   table.current = { title, keys };
   useEffect(() => {
-    keyTables.set((tables) => [...tables, table]);
+    keyTables.set((tables) => (below ? [table, ...tables] : [...tables, table]));
     return () => keyTables.set((tables) => tables.filter((each) => each !== table));
   }, []);
 }

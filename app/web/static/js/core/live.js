@@ -1,6 +1,7 @@
 // Streams of events that stay: they break and come again where they were, rest while the page is hidden (a browser
 // gives an origin six connections), and end when the session does.
 import { useEffect, useRef } from "./html.js";
+import { get } from "./api.js";
 import { loadSession, session } from "./session.js";
 import { makeStore } from "./store.js";
 
@@ -15,15 +16,17 @@ export const connection = makeStore("live");
  * @param {string} at a path such as /api/tasks/ID/events
  * @param {string[]} names of the events that are wanted
  * @param {(name: string, data: any) => void} onEvent
- * @param {{params?: Object<string, string>}} options
+ * @param {{params?: Object<string, string>, onOpen?: (isAgain: boolean) => void}} options
+ *   `onOpen`: it is connected; what is asked for now misses nothing that it tells. Again: something may have been missed
  * @returns {() => void} closes it
  */
-export function openStream(at, names, onEvent, { params = {} } = {}) {
+export function openStream(at, names, onEvent, { params = {}, onOpen } = {}) {
   let source = null;
   let lastId = null;
   let wait = FIRST_MS;
   let timer = null;
   let isOver = false;
+  let opened = 0;
 
   function connect() {
     clearTimeout(timer);
@@ -34,6 +37,8 @@ export function openStream(at, names, onEvent, { params = {} } = {}) {
     source.onopen = () => {
       wait = FIRST_MS;
       connection.set("live");
+      opened += 1;
+      onOpen?.(opened > 1);
     };
     source.onerror = () => {
       drop(); // our own reconnecting: the browser's gives up where the answer is an error, and never says why
@@ -83,10 +88,12 @@ export function openStream(at, names, onEvent, { params = {} } = {}) {
 export function useStream(at, names, onEvent, options) {
   const handler = useRef(onEvent);
   handler.current = onEvent;
+  const opener = useRef(null);
+  opener.current = options?.onOpen;
   useEffect(() => {
     if (at === null) return undefined;
-    return openStream(at, names, (name, data) => handler.current(name, data), options);
-  }, [at, names.join(), JSON.stringify(options ?? null)]);
+    return openStream(at, names, (name, data) => handler.current(name, data), { ...options, onOpen: (isAgain) => opener.current?.(isAgain) });
+  }, [at, names.join(), JSON.stringify(options?.params ?? null)]);
 }
 
 const taskListeners = new Set();
@@ -95,9 +102,12 @@ let closeTasks = null;
 /** Be told of tasks that are new or changed. All who listen share one stream. @returns {() => void} */
 export function onTasks(listener) {
   taskListeners.add(listener);
-  closeTasks ??= openStream("/api/events", ["tasks"], (_, data) => {
-    for (const each of [...taskListeners]) each(data.tasks);
-  });
+  const tell = (tasks) => {
+    for (const each of [...taskListeners]) each(tasks);
+  };
+  // After a break the newest are asked for: the stream tells what changes from now on where it had told nothing yet.
+  const onOpen = (isAgain) => isAgain && get("/api/tasks", { limit: 100 }).then((page) => tell(page.items), () => null);
+  closeTasks ??= openStream("/api/events", ["tasks"], (_, data) => tell(data.tasks), { onOpen });
   return () => {
     taskListeners.delete(listener);
     if (taskListeners.size === 0) {

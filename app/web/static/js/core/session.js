@@ -1,12 +1,34 @@
 // Who is signed in. The key itself lives in a cookie that no script can read.
 import { makeStore } from "./store.js";
 
+const KEPT = "stackvm.session";
+
+/** Whether somebody was signed in here when the page was last open: then it is drawn while the server is asked. */
+function wasIn() {
+  try {
+    return localStorage.getItem(KEPT) === "in";
+  } catch {
+    return false;
+  }
+}
+
+function remember(isIn) {
+  try {
+    if (isIn) localStorage.setItem(KEPT, "in");
+    else localStorage.removeItem(KEPT);
+  } catch {
+    // storage may be forbidden: then the page waits for the answer
+  }
+}
+
+export const isLikelyIn = wasIn();
+
 /** `state`: "asking" until the server has told, then "in" or "out". `was`: somebody was, and the key ended. */
 export const session = makeStore({ state: "asking", was: false, name: null, role: null, namespace: null, keysNeeded: false });
 
 const ROLES = ["viewer", "operator", "admin"];
-/** Whether who is signed in may do what takes that role. */
-export const may = (role, now = session.get()) => ROLES.indexOf(now.role) >= ROLES.indexOf(role);
+/** Whether who is signed in may do what takes that role; the server says no where we were wrong to offer it. */
+export const may = (role, now = session.get()) => now.state === "asking" || ROLES.indexOf(now.role) >= ROLES.indexOf(role);
 
 async function ask(method, body) {
   const headers = { "X-StackVM": "viewer", ...(body && { "Content-Type": "application/json" }) };
@@ -14,6 +36,7 @@ async function ask(method, body) {
 }
 
 function take(document) {
+  remember(document.signed_in);
   session.set((before) => ({
     state: document.signed_in ? "in" : "out",
     was: !document.signed_in && (before.was || before.state === "in"),
@@ -25,6 +48,7 @@ function take(document) {
 export async function loadSession() {
   try {
     const response = await ask("GET");
+    if (response.status >= 500) return false; // it starts, or stops
     const document = await response.json();
     if (response.ok) take(document);
     else session.set((before) => ({ ...before, state: "refused", title: document.title, detail: document.detail }));
@@ -52,10 +76,12 @@ export async function signIn(key) {
 
 export async function signOut() {
   await ask("DELETE").catch(() => null);
+  remember(false);
   session.set((before) => ({ ...before, state: "out", was: false, name: null, role: null }));
 }
 
 /** The server no longer knows us: show the sign-in page over where we are. */
 export function expireSession() {
-  if (session.get().state === "in") session.set((before) => ({ ...before, state: "out", was: true }));
+  remember(false);
+  if (session.get().state !== "out") session.set((before) => ({ ...before, state: "out", was: true }));
 }

@@ -5,12 +5,12 @@ import { useStream } from "./live.js";
 import { path } from "./router.js";
 
 const EVENTS = ["commit", "branch", "status", "task", "live", "deleted"];
-const PAUSE_MS = 250;
+const PAUSE_MS = 600;
 
 /**
  * @param {string} id of the task, or the beginning of one
  * @param {{onCommit?: (commit: any) => void, onStart?: () => void}} handlers
- *   `onCommit`: a commit with its `branch`; `onStart`: the stream begins, what is asked for now misses nothing
+ *   `onCommit`: a commit with its `branch`; `onStart`: the stream begins, or begins again after a break
  * @returns {{task: any, branches: any[], live: Object<string, any>, problem: any, deleted: boolean, reload: () => void}}
  *   `live`: by branch what is under way: steps, texts, usage
  */
@@ -18,7 +18,6 @@ export function useTask(id, { onCommit, onStart } = {}) {
   const [state, setState] = useState({ task: null, branches: [], problem: null, deleted: false });
   const [live, setLive] = useState({});
   const timer = useRef(null);
-  const hasBegun = useRef(false);
 
   const load = useCallback(async () => {
     try {
@@ -32,32 +31,36 @@ export function useTask(id, { onCommit, onStart } = {}) {
     timer.current ??= setTimeout(() => {
       timer.current = null;
       load();
-    }, PAUSE_MS);
+    }, PAUSE_MS); // a run may commit many times a second
   }, [load]);
 
   useEffect(() => {
-    hasBegun.current = false;
     load();
-    return () => clearTimeout(timer.current);
+    return () => {
+      clearTimeout(timer.current);
+      timer.current = null;
+    };
   }, [load]);
 
   useStream(path`/api/tasks/${id}/events`, EVENTS, (name, data) => {
     if (name === "live") {
       setLive(data.branches);
-      if (!hasBegun.current) {
-        hasBegun.current = true;
-        reload();
-        onStart?.();
-      }
     } else if (name === "commit") {
       onCommit?.(data);
       reload();
     } else if (name === "task") {
       setState((now) => ({ ...now, task: { ...now.task, ...data } }));
+      reload();
     } else if (name === "deleted") {
       setState((now) => ({ ...now, deleted: true }));
     } else reload();
-  }, { params: { since: "now" } });
+  }, {
+    params: { since: "now" },
+    onOpen: () => {
+      reload();
+      onStart?.();
+    },
+  });
 
   return { ...state, live, reload };
 }

@@ -3,6 +3,7 @@ import { html, useMemo, useRef, useState } from "../core/html.js";
 import { post, toProblem, useDocument } from "../core/api.js";
 import { useKeys } from "../core/keys.js";
 import { may, session } from "../core/session.js";
+import { useStore } from "../core/store.js";
 import { navigate, path, setQuery } from "../core/router.js";
 import { CodeEditor } from "../widgets/code_editor.js";
 import { Empty } from "../widgets/empty.js";
@@ -72,20 +73,21 @@ function PlanField({ text, setText, checked, namespace }) {
 
 export default function NewTask({ query }) {
   const withPlan = query.from === "plan";
-  const [form, setForm] = useState({ goal: query.goal ?? "", namespace: query.namespace ?? session.get().namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false });
+  const [form, setForm] = useState({ goal: query.goal ?? "", namespace: query.namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false });
+  const own = useStore(session).namespace; // a key may be for one alone
   const [text, setText] = useState("");
   const [problem, setProblem] = useState(null);
   const [wrong, setWrong] = useState(null);
   const [busy, setBusy] = useState(false);
   const { data: namespaces } = useDocument("/api/namespaces");
-  const { checked, problem: unchecked, pending } = useCheck(withPlan ? text : "", form.namespace || null);
+  const { checked, problem: unchecked, pending } = useCheck(withPlan ? text : "", own ?? (form.namespace || null));
   const set = (name) => (event) => setForm({ ...form, [name]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
 
   const isReady = form.goal.trim() && (!withPlan || (text.trim() && checked?.valid && !pending));
   const submit = async (event) => {
     event?.preventDefault();
     if (!isReady) return;
-    const { body, wrong: why } = bodyOf(form, withPlan ? text : null);
+    const { body, wrong: why } = bodyOf({ ...form, namespace: own ?? form.namespace }, withPlan ? text : null);
     setWrong(why ?? null);
     if (why || busy) return;
     setBusy(true);
@@ -112,7 +114,7 @@ export default function NewTask({ query }) {
       ${withPlan && html`<${PlanField} text=${text} setText=${setText} checked=${checked} /><${ProblemNote} problem=${unchecked} />`}
       <div class="field-row">
         <label class="field"><span class="label">Namespace</span>
-          <select value=${form.namespace} onChange=${set("namespace")} disabled=${session.get().namespace !== null}>
+          <select value=${own ?? form.namespace} onChange=${set("namespace")} disabled=${own !== null}>
             <option value="">none: all tools</option>${namespaces?.items.map((each) => html`<option value=${each.namespace}>${each.namespace}</option>`)}</select></label>
         <label class="field"><span class="label">Tags</span><input value=${form.tags} onInput=${set("tags")} placeholder="separated by commas" /></label>
       </div>

@@ -24,11 +24,15 @@ const look = EditorView.theme({
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
   ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-placeholder": { color: "var(--text-2)" },
   ".cm-panels": { backgroundColor: "var(--bar)", color: "var(--text)" },
   "&.cm-focused": { outline: "none" }, // the box around it has one
 });
 
-function extensions({ label, readOnly, holder, completions, placeholder, extra }) {
+const OUTSIDE = "input.outside";
+const MOST_TOLD = 200;
+
+function extensions({ label, readOnly, holder, told, completions, placeholder, extra }) {
   return [
     cm.lineNumbers(), cm.history(), cm.drawSelection(), cm.indentOnInput(), cm.bracketMatching(), cm.closeBrackets(),
     cm.highlightActiveLine(), cm.foldGutter(), cm.lintGutter(), cm.search(), cm.json(), cm.syntaxHighlighting(colours), look,
@@ -38,7 +42,12 @@ function extensions({ label, readOnly, holder, completions, placeholder, extra }
     EditorView.cspNonce.of(nonce), EditorView.contentAttributes.of({ "aria-label": label }), EditorView.lineWrapping,
     EditorState.readOnly.of(Boolean(readOnly)),
     placeholder ? cm.placeholder(placeholder) : [],
-    EditorView.updateListener.of((update) => update.docChanged && holder.current.onChange?.(update.state.doc.toString())),
+    EditorView.updateListener.of((update) => {
+      if (!update.docChanged || update.transactions.some((each) => each.isUserEvent(OUTSIDE))) return;
+      const text = update.state.doc.toString();
+      told.current = [...told.current.slice(-MOST_TOLD), text];
+      holder.current.onChange?.(text);
+    }),
     extra ?? [],
   ];
 }
@@ -55,17 +64,25 @@ export function CodeEditor({ value, onChange, label, readOnly, placeholder, mark
   const view = useRef(null);
   const holder = useRef({});
   holder.current = { onChange };
+  const told = useRef([]); // what was typed and has not come back as `value` yet
 
   useLayoutEffect(() => {
-    const state = EditorState.create({ doc: value, extensions: extensions({ label, readOnly, holder, completions, placeholder, extra }) });
+    const state = EditorState.create({ doc: value, extensions: extensions({ label, readOnly, holder, told, completions, placeholder, extra }) });
     view.current = new EditorView({ state, parent: box.current });
     if (handle) handle.current = view.current;
     return () => view.current.destroy();
   }, []);
 
   useEffect(() => {
+    // An echo of what was typed may come late, when more was typed already: it changes nothing.
+    const echo = told.current.lastIndexOf(value);
+    if (echo >= 0) {
+      told.current = told.current.slice(echo + 1);
+      return;
+    }
     const now = view.current.state.doc.toString();
-    if (value !== now) view.current.dispatch({ changes: { from: 0, to: now.length, insert: value } });
+    told.current = [];
+    if (value !== now) view.current.dispatch({ changes: { from: 0, to: now.length, insert: value }, userEvent: OUTSIDE });
   }, [value]);
 
   useEffect(() => {

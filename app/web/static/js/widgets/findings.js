@@ -3,12 +3,9 @@ import { html, useEffect, useState } from "../core/html.js";
 import { post, toProblem } from "../core/api.js";
 import { placesOf } from "./json_places.js";
 import { StatusMark } from "./status_mark.js";
+import { keysOf } from "./step_parts.js";
 
 const PAUSE_MS = 250;
-
-/** Keys of a path such as `steps[3].parameters.tool_params.path`. */
-const keysOf = (path) =>
-  [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(([, quoted, index, name]) => quoted ?? index ?? name);
 
 /** The place in the text that a finding is about; where it can't be told, the step, else the beginning. */
 export function placeOf(finding, text, places, stepPlaces) {

@@ -16,8 +16,8 @@ function Leaf({ value }) {
   if (typeof value !== "string") return html`<span class=${`json-${value === null ? "null" : typeof value}`}>${String(value)}</span>`;
   const isCut = value.length > SHOWN_CHARS && !whole;
   const text = isCut ? value.slice(0, SHOWN_CHARS) : value;
-  return html`<span class="json-string">${JSON.stringify(text).slice(0, isCut ? -1 : undefined)}</span>${isCut &&
-    html`<button type="button" class="more" onClick=${() => setWhole(true)}>… ${plural(value.length, "char")}</button>`}`;
+  return html`<span class="json-string">${JSON.stringify(text).slice(0, isCut ? -1 : undefined)}${isCut &&
+    html`<button type="button" class="more" onClick=${() => setWhole(true)}>… ${plural(value.length, "char")}</button>`}</span>`;
 }
 
 /** The first few of what is inside, on the line of a closed branch. */

@@ -1,5 +1,4 @@
-// Markdown from outside: written by marked, cleaned by DOMPurify; links open elsewhere and lead only to http(s).
-import { html, useMemo } from "../core/html.js";
+// Clean HTML of markdown from outside: written by marked, cleaned by DOMPurify; links open elsewhere and lead only to http(s).
 import { Marked } from "../../vendor/marked.esm.js";
 import DOMPurify from "../../vendor/purify.es.mjs";
 
@@ -23,12 +22,3 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
 
 /** Clean HTML of a markdown text. */
 export const toHtml = (text) => purifier.sanitize(marked.parse(text), RULES);
-
-/** Whether a text looks as if it was written as markdown. */
-export const looksLikeMarkdown = (text) =>
-  /^#{1,6} \S|^\s*[-*+] \S|^\s*\d+\. \S|\*\*\S[^*]*\*\*|^```|^\|.*\|\s*$|\[[^\]]+\]\(https?:/m.test(text);
-
-export function Markdown({ text }) {
-  const clean = useMemo(() => toHtml(text), [text]);
-  return html`<div class="markdown" dangerouslySetInnerHTML=${{ __html: clean }} />`;
-}

@@ -1,7 +1,7 @@
 // A value in the form that suits it: markdown, text, a picture, a table for a list of objects, else a tree.
 import { html, useState } from "../core/html.js";
 import { JsonTree } from "./json_tree.js";
-import { Markdown, looksLikeMarkdown } from "./markdown.js";
+import { Markdown, looksLikeMarkdown } from "./markdown_view.js";
 
 const PICTURE = /^data:image\/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]+$/;
 const MOST_COLUMNS = 8;

@@ -7,13 +7,14 @@ const BEYOND = 12; // rows drawn above and below what is seen, so that scrolling
  * @param {{
  *   count: number, rowHeight: number, renderRow: (index: number) => any, keyOf?: (index: number) => any,
  *   selected?: number, onEnd?: () => void, onScrolled?: (atTop: boolean, atBottom: boolean) => void,
- *   label: string, role?: string, class?: string, handle?: object, header?: any, anchor?: any,
+ *   label: string, role?: string, class?: string, handle?: object, header?: any,
+ *   onRange?: (first: number, last: number) => void, prepended?: number,
  * }} props
  *   `selected` is scrolled into sight when it changes; `onEnd` is called when the last rows come near;
- *   `handle` is a ref that gets {scrollTo(index, where)}; `anchor`: the key of a row that stays where it is on the screen when rows
- *   come before it.
+ *   `handle` is a ref that gets {scrollTo(index, where)}; `onRange` is told which rows are drawn; `prepended` counts the
+ *   rows that ever came before the first: who has scrolled away from the top keeps seeing the same rows.
  */
-export function VirtualList({ count, rowHeight, renderRow, keyOf = (index) => index, selected = -1, onEnd, onScrolled, label, role = "list", class: name = "", handle, header = null, rowAttributes, ...rest }) {
+export function VirtualList({ count, rowHeight, renderRow, keyOf = (index) => index, selected = -1, onEnd, onScrolled, label, role = "list", class: name = "", handle, header = null, rowAttributes, onRange, prepended = 0, ...rest }) {
   const box = useRef(null);
   const [range, setRange] = useState([0, 40]);
   const top = useRef(0);
@@ -24,6 +25,7 @@ export function VirtualList({ count, rowHeight, renderRow, keyOf = (index) => in
     const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - BEYOND);
     const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + BEYOND;
     setRange((now) => (now[0] === first && now[1] === last ? now : [first, last]));
+    onRange?.(first, Math.min(last, count));
     if (onEnd && last >= count - BEYOND) onEnd();
     if (element.scrollTop !== top.current) {
       top.current = element.scrollTop;
@@ -31,7 +33,13 @@ export function VirtualList({ count, rowHeight, renderRow, keyOf = (index) => in
     }
   }
 
-  useLayoutEffect(measure, [count, rowHeight]);
+  const before = useRef(prepended);
+  useLayoutEffect(() => {
+    const added = prepended - before.current;
+    before.current = prepended;
+    if (added > 0 && box.current.scrollTop > rowHeight / 2) box.current.scrollTop += added * rowHeight;
+    measure();
+  }, [count, rowHeight, prepended]);
   useEffect(() => {
     const observer = new ResizeObserver(measure);
     observer.observe(box.current);
