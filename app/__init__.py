@@ -4,13 +4,15 @@ The map of the package, doors first; imports go down only (``tests/test_layers.p
 
     cli            commands: ``stackvm …`` and ``flask stackvm …``
     bootstrap      wiring: settings → services; the only place that names concrete adapters
+    web            the viewer: a page at ``/``, a client of the API
     api, worker    a server's doors: HTTP, and the threads that run
     remote         another server, asked over HTTP: what commands do with ``--server``
     services       use cases: verbs, transactions
+    observability  lines, figures and spans of what goes on
     vm, planner    interpreter, machine, replay; from a goal to a plan
     history, tools, db, llm adapters: git objects and their stores; what steps may call; rows; models
     plan           the language: model, parser, references, expressions, checker, diff
-    config, errors
+    config, errors, log_fields
 """
 
 from __future__ import annotations

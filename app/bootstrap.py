@@ -36,6 +36,8 @@ from app.llm.budget import Budget
 from app.llm.factory import Models, limits_of, open_models
 from app.llm.gateway import Gateway
 from app.llm.prices import load_prices
+from app.observability.base import Observer
+from app.observability.opening import Observing, observe_commands
 from app.queue.base import RunQueue
 from app.queue.embedded import EmbeddedQueue
 from app.services.doctor import Check, check, check_folder
@@ -71,12 +73,14 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     settings = settings or load_settings()
     database = open_database(settings.database_url, settings.database_patience)
     presence = open_presence(settings)
+    observing = observe_commands(settings)
     try:
         if check_schema:
             database.check_schema()
         with _rare_collections():
-            yield build_workplace(settings, database, presence)
+            yield build_workplace(settings, database, presence, observing.observers)
     finally:
+        observing.close()
         presence.close()
         database.close()
 
@@ -98,7 +102,9 @@ def open_presence(settings: Settings) -> FilePresence:
     return FilePresence(settings.var_dir / "workers", settings.worker_name)
 
 
-def build_workplace(settings: Settings, database: Database, presence: Presence) -> Workplace:
+def build_workplace(
+    settings: Settings, database: Database, presence: Presence, observers: tuple[Observer, ...] = ()
+) -> Workplace:
     """The adapters that the settings choose. Opens nothing yet. Raises ``ConfigurationError`` for a secret."""
     secrets = _open_secrets(settings)
 
@@ -111,6 +117,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         return open_models(settings)
 
     return Workplace(
+        transactions=database,
         tasks=SqlTasks(database),
         namespaces=SqlNamespaces(database),
         leases=SqlLeases(database),
@@ -142,6 +149,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
         retention_days=settings.retention_days,
+        observers=observers,
     )
 
 
@@ -160,14 +168,18 @@ class ServerParts:
     close: Callable[[], None]
 
 
-def open_server(settings: Settings | None = None) -> ServerParts:
-    """Everything a server process needs, its workers not started. Raises as :func:`workplace`."""
+def open_server(settings: Settings | None = None, observing: Observing | None = None) -> ServerParts:
+    """Everything a server process needs, its workers not started; ``observing`` is closed with it.
+
+    Raises as :func:`workplace`.
+    """
     settings = settings or load_settings()
+    observing = observing or Observing()
     database = open_database(settings.database_url)
     presence = open_presence(settings)
     try:
         database.check_schema()
-        place = build_workplace(settings, database, presence)
+        place = build_workplace(settings, database, presence, observing.observers)
         place.load_registry()  # a tool that can't be loaded is known before anybody asks
     except BaseException:
         database.close()
@@ -191,6 +203,7 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         queue.close()
         presence.close()
         database.close()
+        observing.close()
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     requests, audit = SqlRequests(database), SqlAudit(database)
@@ -201,6 +214,7 @@ def open_server(settings: Settings | None = None) -> ServerParts:
 class WorkerParts:
     """What a worker process is made of, running. ``where``: what tells it of runs."""
 
+    workplace: Workplace
     workers: WorkerThreads
     where: str
     trouble: str | None
@@ -209,21 +223,28 @@ class WorkerParts:
 
 @contextmanager
 def open_worker(
-    settings: Settings, threads: int | None = None, namespaces: Sequence[str] = ()
+    settings: Settings,
+    threads: int | None = None,
+    namespaces: Sequence[str] = (),
+    observing: Observing | None = None,
 ) -> Iterator[WorkerParts]:
     """Threads that run, of all tasks or those of some namespaces, until the end of the block; who is to stop them in
-    time does that before. Raises as :func:`workplace`, ``NotFound`` (namespace), ``ConfigurationError`` for a broker
-    that refuses us; one that is away is waited for.
+    time does that before. ``observing`` is closed with them.
+
+    Raises as :func:`workplace`, ``NotFound`` (namespace), ``ConfigurationError`` for a broker that refuses us; one
+    that is away is waited for.
     """
     threads = settings.run_threads if threads is None else threads
+    observing = observing or Observing()
     with contextlib.ExitStack() as until_end:
+        until_end.callback(observing.close)
         database = open_database(settings.database_url, settings.database_patience)
         until_end.callback(database.close)
         presence = open_presence(settings)
         until_end.callback(presence.close)
         database.check_schema()
         until_end.enter_context(_rare_collections())
-        place = build_workplace(settings, database, presence)
+        place = build_workplace(settings, database, presence, observing.observers)
         for name in namespaces:
             get_namespace(place, name)
         place.load_registry()
@@ -241,7 +262,7 @@ def open_worker(
         workers.start()
         until_end.callback(lambda: workers.stop(0.0))
         where = database.where if sweeper is None else getattr(queue, "where", "")
-        yield WorkerParts(workers, where, queue.trouble(), threads)
+        yield WorkerParts(place, workers, where, queue.trouble(), threads)
 
 
 def _open_queue(
@@ -324,6 +345,8 @@ def doctor() -> list[Check]:
     checks.append(check_folder("VAR_DIR", chosen.var_dir, writable=True))
     checks.append(check_folder("TOOLS_ROOT", chosen.tools_root, writable=False))
     checks += _check_database(chosen)
+    if chosen.queue == "celery":
+        checks.append(check("broker", lambda: _broker_found(chosen)))
 
     def load_tools() -> str:
         tools = _load_tools(chosen).list()
@@ -334,6 +357,14 @@ def doctor() -> list[Check]:
     if chosen.model_prices is not None:
         checks.append(check("MODEL_PRICES", lambda: _prices_found(chosen)))
     return checks
+
+
+def _broker_found(settings: Settings) -> str:
+    from app.queue.broker import Broker
+
+    broker = Broker(settings.celery_broker_url.get_secret_value().strip())
+    broker.connect().release()
+    return broker.where
 
 
 def _prices_found(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 POINTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "task.stored": "a new task's first commits are durable, its row is not there yet",
+        "task.stored": "a new task's first commits are there, its row is not yet (SQL: the transaction is open)",
         "task.created": "a new task is there, nothing has run",
         "lease.taken": "a branch's lease is ours, nothing is done with it yet",
         "lease.fenced": "the branch's ref knows our fence",

@@ -25,6 +25,7 @@ from sqlalchemy import func, select
 from app.db.models import jobs, tasks
 from app.db.session import open_database
 from benchmarks.figures import Figure
+from benchmarks.fleet_costs import processor_seconds
 from benchmarks.report import machine, print_table
 from benchmarks.submitting import percentile
 
@@ -58,10 +59,12 @@ def throughput(options: argparse.Namespace) -> Iterator[Figure]:
         begun = perf_counter()
         _wait(lambda: waiting_jobs(fleet) == 0, 0.1)
         seconds = perf_counter() - begun
+        cpu = sum(processor_seconds(process.pid) for process in fleet.living())
         lost, wrong = _lost_and_wrong(fleet)
     ideal = options.tasks * STEPS * STEP_SECONDS / (options.workers * options.threads)
     name = f"{options.tasks} tasks of {STEPS} steps, {options.workers} × {options.threads}"
     yield Figure(name, f"until all ended (ideal {ideal:.1f} s)", [seconds], "s", 2 * ideal)
+    yield Figure(name, "CPU of the workers, a task", [1000 * cpu / options.tasks], "ms")
     yield Figure(name, "lost", [lost], "", 0)
     yield Figure(name, "with a step twice or missing", [wrong], "", 0)
 

@@ -12,13 +12,17 @@ from pydantic import BaseModel, Field
 from app.api.descriptions import problems
 from app.api.paging import PageQuery, page, read_cursor, write_cursor
 from app.api.state import place, server
+from app.db.base import TaskRow
 from app.db.serving import AuditRow
 from app.errors import StorageError
+from app.log_fields import tell
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
-_NO_CHANGES: Final = frozenset({"git.upload_pack", "plans.check", "plans.diff", "lookback.replay"})
-"""Endpoints whose POST only asks."""
+_NO_CHANGES: Final = frozenset(
+    {"git.upload_pack", "git.receive_pack", "plans.check", "plans.diff", "lookback.replay"}
+)
+"""Endpoints whose POST only asks, or which note what they changed themselves."""
 
 audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="audit")
 logger = logging.getLogger(__name__)
@@ -54,10 +58,18 @@ def register(app: Flask) -> None:
     def note(response: Response) -> Response:
         is_change = request.method in _CHANGES and response.status_code < 400
         is_new = hasattr(g, "actor") and "Idempotent-Replayed" not in response.headers
+        is_new = is_new and not getattr(g, "is_noted", False)
         if is_change and is_new and request.endpoint and request.endpoint not in _NO_CHANGES:
             done = {"path": request.path, "status": response.status_code}
             note_change(request.endpoint, _task_of(response), done)
         return response
+
+
+def note_submission(task: TaskRow) -> None:
+    """Note a new task, as part of the transaction that makes it. Raises ``StorageError``: there is no task then."""
+    done = {"path": request.path, "status": 202}
+    server().audit.note(AuditRow(task.created_ms, g.actor.name, str(request.endpoint)[:64], task.id, done))
+    g.is_noted = True
 
 
 def note_change(action: str, task_id: str | None, detail: dict[str, Any]) -> None:
@@ -66,7 +78,8 @@ def note_change(action: str, task_id: str | None, detail: dict[str, Any]) -> Non
     try:
         parts.audit.note(AuditRow(parts.workplace.clock_ms(), g.actor.name, action[:64], task_id, detail))
     except StorageError as error:
-        logger.error("the change %s of %s could not be noted: %s", action, task_id, error)
+        message = f"the change {action} of {task_id} could not be noted: {error}"
+        tell(logger, logging.ERROR, "audit.lost", message)
 
 
 def _task_of(response: Response) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.auditing import note_submission
 from app.api.descriptions import event_stream, problems
 from app.api.event_stream import StreamResponse, opened
 from app.api.state import hub, place, server
@@ -80,7 +81,8 @@ def stream_execute(json_data: StreamExecute) -> Any:
         json_data.response_format,
         max_steps=json_data.max_steps,
     )
-    row = submit_goal(workplace, parts.queue, Submission(new, parallel=json_data.parallel))
+    wanted = Submission(new, parallel=json_data.parallel)
+    row = submit_goal(workplace, parts.queue, wanted, on_kept=note_submission)
     feeds = hub().feeds
     seen = feeds.read_one(row)
     stream = MessageStream(opened(), row, position_of(seen), feeds)

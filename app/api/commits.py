@@ -32,6 +32,7 @@ class LogQuery(PageQuery):
     branch: str | None = Field(None, max_length=300, description="default: the task's current branch")
     rev: str | None = Field(None, max_length=300, description="a revision, instead of a branch")
     records: bool = Field(False, description="with each commit's record")
+    digests: bool = Field(False, description="with what each commit did, on one line")
 
 
 @commits.get("")
@@ -57,6 +58,7 @@ def log(task_id: str, query_data: LogQuery) -> Any:
         query_data.limit,
         cursor[0] if cursor is not None else None,
         with_records=query_data.records,
+        with_digests=query_data.digests,
     )
     tag, immutable = etag(found.start.id), cursor is not None
     after = write_cursor(found.after) if found.after is not None else None

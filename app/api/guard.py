@@ -20,6 +20,10 @@ _OPEN_PATHS: Final = (
     *(f"/api/docs/docs.{kind}" for kind in ("css", "js")),
 )
 """What anybody may have: probes, and a page that says nothing of this server; it asks with a key of its reader."""
+PAGES: Final = "web"
+"""The blueprint of the viewer's pages: files that are the same for everybody."""
+SESSIONS: Final = "session"
+"""The blueprint that signs in and out; it says itself who asks."""
 _LOOKING: Final = ("GET", "HEAD", "OPTIONS")
 _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 _BEARER: Final = "Bearer "
@@ -38,8 +42,9 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def authenticate() -> None:
-        if request.path not in _OPEN_PATHS and request.method != "OPTIONS":
-            g.actor = _find_actor()
+        is_open = request.path in _OPEN_PATHS or request.blueprint in (PAGES, SESSIONS)
+        if not is_open and request.method != "OPTIONS":
+            g.actor = authenticate_request()
 
     @app.after_request
     def harden(response: Response) -> Response:
@@ -50,18 +55,58 @@ def register(app: Flask) -> None:
         return response
 
 
-def _find_actor() -> Actor:
+def authenticate_request() -> Actor:
+    """Who asks: by the key in a header, else by that in the cookie of a session. Raises ``Problem``."""
     given = _given_key()
-    parts = server()
-    admin_key = parts.settings.admin_api_key.get_secret_value()
     if given is not None:
-        actor = find_actor(parts.workplace.keys, given, _now_ms(), admin_key)
-        if actor is None:
-            raise _unauthorized("the API key is not valid")
-        return actor
-    if admin_key or parts.workplace.keys.any_valid(_now_ms()):
+        return require_key(given)
+    parts = server()
+    signed_in = request.cookies.get(cookie_name())
+    if signed_in is not None:
+        actor = find_actor(parts.workplace.keys, signed_in, _now_ms(), _admin_key())
+        if actor is not None:
+            if request.method not in _LOOKING:
+                refuse_other_pages()  # a browser sends the cookie whoever's page asks
+            return actor
+    if _admin_key() or parts.workplace.keys.any_valid(_now_ms()):
         raise _unauthorized("an API key is needed")
     return _local_actor()
+
+
+def require_key(given: str) -> Actor:
+    """Whose key that is. Raises ``Problem`` for one that is not valid."""
+    actor = find_actor(server().workplace.keys, given, _now_ms(), _admin_key())
+    if actor is None:
+        raise _unauthorized("the API key is not valid")
+    return actor
+
+
+def _admin_key() -> str:
+    return server().settings.admin_api_key.get_secret_value()
+
+
+def cookie_name() -> str:
+    """The session's cookie: a name for each port, since all servers of one machine share its cookies."""
+    port = request.host.rpartition(":")[2]
+    return f"stackvm_session_{port}" if port.isdigit() else "stackvm_session"
+
+
+def refuse_other_pages() -> None:
+    """Raise ``Problem`` unless a browser says, in a way no other page can, that a page of this server asks."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        is_own = site == "same-origin"
+    elif (origin := request.headers.get("Origin")) is not None:
+        is_own = origin in (f"http://{request.host}", f"https://{request.host}")
+    else:
+        is_own = "X-StackVM" in request.headers  # a browser that says neither lets only our own pages send it
+    if not is_own:
+        raise Problem(
+            403,
+            "forbidden",
+            "a session's cookie is for pages of this server alone",
+            "send the key as Authorization: Bearer KEY",
+        )
 
 
 def _local_actor() -> Actor:

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 from flask_limiter import Limiter, RequestLimit
 
+from app.api.guard import PAGES
 from app.api.problems import problem
 from app.api.state import Server
 from app.services.access import LOCAL
@@ -27,8 +28,10 @@ def register(app: Flask, server: Server) -> None:
                 "Idempotency-Key",
                 "If-None-Match",
                 "Last-Event-ID",
+                "X-Request-ID",
+                "traceparent",
             ],
-            expose_headers=["ETag", "Location", "Retry-After", "Idempotent-Replayed"],
+            expose_headers=["ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"],
             max_age=600,
         )
     if settings.rate_limit:
@@ -49,6 +52,8 @@ def _who() -> str:
 
 
 def _is_exempt() -> bool:
+    if request.blueprint == PAGES:  # files, many for one look
+        return True
     return getattr(g, "actor", None) is LOCAL or request.path in ("/healthz", "/readyz", "/metrics")
 
 

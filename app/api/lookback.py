@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.descriptions import problems, tagged
 from app.api.etags import answer, etag, not_modified, tagged_answer
 from app.api.lookup import is_commit_id, the_task, value_url
-from app.api.models import BisectOut, BlameOut, DiffOut, ExplainOut, ReplayOut, ValuesOut
+from app.api.models import BisectOut, BlameOut, DiffOut, ExplainOut, ReadersOut, ReplayOut, ValuesOut
 from app.api.paging import PageQuery, page, read_cursor, write_cursor
 from app.api.state import place
 from app.errors import InputError
@@ -19,6 +19,7 @@ from app.services.blame import blame_variables
 from app.services.diffs import LEVELS, diff_revisions, find_ends
 from app.services.explain import explain_run
 from app.services.inspect import find_commit
+from app.services.readers import read_readers
 from app.services.replays import replay_within
 from app.services.values import read_values_page
 
@@ -122,6 +123,29 @@ def values(task_id: str, name: str, query_data: ValuesQuery) -> Any:
         for each in found.values
     ]
     return tagged_answer(page(items, after), tag)
+
+
+@lookback.get("/readers/<name>")
+@lookback.input(ValuesQuery, location="query")
+@lookback.output(ReadersOut)
+@lookback.doc(
+    summary="Every executed step that read a variable",
+    operation_id="list_readers",
+    responses=tagged(404, 409, 422),
+)
+def readers(task_id: str, name: str, query_data: ValuesQuery) -> Any:
+    """The newest first, by the plan that each ran under."""
+    task, cursor = the_task(task_id), read_cursor(query_data.cursor, str)
+    if cursor is not None and not is_commit_id(cursor[0]):
+        raise InputError("the cursor is none of this list", hint="take `next` of the page before, as it is")
+    start = cursor[0] if cursor is not None else None
+    tag = etag(find_commit(place(), task, start or query_data.rev).id)
+    known = not_modified(tag)
+    if known is not None:
+        return known
+    found = read_readers(place(), task, query_data.rev, name, query_data.limit, start)
+    after = write_cursor(found.after) if found.after is not None else None
+    return tagged_answer(page([each.to_json() for each in found.readers], after), tag)
 
 
 class BisectQuery(BaseModel):

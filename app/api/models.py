@@ -11,8 +11,22 @@ class Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class DigestOut(Out):
+    """What a commit did, on one line."""
+
+    visit: int | None = Field(description="how often the step had come round, from 1")
+    outcome: str = Field(description="ran, reused, partly reused, failed, or none: a step without an effect")
+    result: str
+    duration_ms: int | None
+    model_calls: int
+    cost: float | None = Field(
+        description="of the models, in US dollars; null: there were none, or not known"
+    )
+    sets: list[str] = Field(description="the variables that it set")
+
+
 class EntryOut(Out):
-    """A commit as the log has it. `record` is there where it was asked for."""
+    """A commit as the log has it. `record` and `digest` are there where they were asked for."""
 
     commit: str
     parent: str | None
@@ -23,6 +37,7 @@ class EntryOut(Out):
     author: str
     time: int = Field(description="seconds since the epoch")
     record: dict[str, Any] | None = None
+    digest: DigestOut | None = None
 
 
 class CommitOut(EntryOut):
@@ -161,6 +176,13 @@ class ValuesOut(Out):
     """A page of the values that a variable had, newest first."""
 
     items: list[PastValueOut]
+    next: str | None
+
+
+class ReadersOut(Out):
+    """A page of the commits whose step read a variable, newest first."""
+
+    items: list[SetByOut]
     next: str | None
 
 

@@ -139,12 +139,23 @@ def remove(name: str) -> Any:
     return ""
 
 
+class ToolsQuery(BaseModel):
+    """Whose tools."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: str | None = Field(
+        None, min_length=1, max_length=240, description="default: all that you may call"
+    )
+
+
 @namespaces.get("/tools")
+@namespaces.input(ToolsQuery, location="query")
 @namespaces.output(ToolsOut)
-@namespaces.doc(summary="List the tools", operation_id="list_tools", responses=problems())
-def tools() -> Any:
+@namespaces.doc(summary="List the tools", operation_id="list_tools", responses=problems(404, 422))
+def tools(query_data: ToolsQuery) -> Any:
     """Those that plans of your tasks may call."""
-    return answer({"items": [tool_document(tool) for tool in seen_tools(place())]})
+    return answer({"items": [tool_document(tool) for tool in seen_tools(place(), query_data.namespace)]})
 
 
 @namespaces.get("/tools/<name>")

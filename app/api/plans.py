@@ -14,7 +14,7 @@ from app.api.models import Out
 from app.api.state import place
 from app.plan.model import Json
 from app.plan.schema import plan_schema
-from app.services.plans import check_document, diff_documents
+from app.services.plans import check_document, diff_documents, writer_document
 
 plans = APIBlueprint("plans", __name__, url_prefix="/api/plans", tag="plans")
 
@@ -29,6 +29,9 @@ class Check(BaseModel):
         None, description="instead of `plan`: findings then say where the JSON is broken"
     )
     namespace: str | None = Field(None, max_length=240, description="whose tools it may call; default: all")
+    step: int | None = Field(
+        None, ge=0, lt=1 << 53, description="the answer has `scope` then: what this step may read"
+    )
 
 
 class FindingOut(Out):
@@ -42,14 +45,31 @@ class FindingOut(Out):
     hint: str
 
 
+class InScopeOut(Out):
+    """A variable that may be read. `always`: every path sets it. `set_by`: the steps that set it."""
+
+    name: str
+    always: bool
+    set_by: list[int]
+
+
 class CheckOut(Out):
-    """What the checker found. `steps` is null where it is no plan."""
+    """What the checker found. `steps` and `scope` are null where it is no plan."""
 
     valid: bool
     steps: int | None
     errors: int
     warnings: int
     findings: list[FindingOut]
+    scope: list[InScopeOut] | None = Field(None, description="there where `step` was given")
+
+
+class WriterOut(Out):
+    """Who writes and revises plans. `model` is null where no model is configured; `hint` says what to set then."""
+
+    model: str | None
+    scripted: bool = Field(description="replies are read from a file")
+    hint: str | None
 
 
 class PlanDiffOut(Out):
@@ -72,7 +92,7 @@ class SchemaOut(RootModel[dict[str, Any]]):
 def check(json_data: Check) -> Any:
     """As `stackvm verify`. A plan with errors is an answer, not an error."""
     text = json_data.text if json_data.text is not None else json.dumps(json_data.plan)
-    return answer(check_document(place(), text, json_data.namespace))
+    return answer(check_document(place(), text, json_data.namespace, json_data.step))
 
 
 class Compare(BaseModel):
@@ -101,3 +121,11 @@ def schema() -> Any:
     document = plan_schema()
     tag = etag(json.dumps(document, sort_keys=True))
     return not_modified(tag) or tagged_answer(document, tag)
+
+
+@plans.get("/writer")
+@plans.output(WriterOut)
+@plans.doc(summary="Who writes plans here", operation_id="get_plan_writer", responses=problems())
+def writer() -> Any:
+    """The model that plans goals and revises plans; its server is not asked."""
+    return answer(writer_document(place()))

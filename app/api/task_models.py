@@ -43,8 +43,14 @@ class TaskOut(BaseModel):
     namespace: str | None
     status: str
     branch: str
-    steps: int
+    steps: int = Field(description="executed on `branch`, failed ones included")
+    planned_steps: int | None = Field(
+        description="of the plan; loops execute some more than once, jumps leave some out; null: no plan yet"
+    )
+    worked_ms: int | None = Field(description="what the calls of `branch` took together")
+    cost: float | None = Field(description="of the models, in US dollars; null: not known")
     error: str | None
+    branches: int = Field(description="how many there are")
     history: str
     created_ms: int
     updated_ms: int
@@ -136,6 +142,35 @@ class BranchOut(BaseModel):
     time: int
     steps: int
     current: bool
+
+
+class ForkOut(BaseModel):
+    """The commit at which a branch left another."""
+
+    model_config = ConfigDict(extra="allow")
+
+    branch: str
+    commit: str
+    kind: str
+    seq_no: int | None
+    subject: str
+
+
+class TreeBranchOut(BranchOut):
+    """A branch in the tree of all."""
+
+    commits: int = Field(description="how many there are back to the goal")
+    own: int = Field(description="those of them that no branch before it has")
+    fork: ForkOut | None = Field(description="where it left another branch")
+    marks: list[dict[str, Any]] = Field(
+        description="its own commits that are more than a step: failures, decisions, revisions"
+    )
+
+
+class TreeOut(BaseModel):
+    """All branches of a task, each behind the one it left."""
+
+    items: list[TreeBranchOut]
 
 
 class BranchesOut(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
+from app.api.auditing import note_submission
 from app.api.descriptions import problems, tagged
 from app.api.etags import etag, not_modified, tagged_answer
 from app.api.lookup import the_task
@@ -17,7 +18,7 @@ from app.db.serving import TaskFilter
 from app.services.deletion import delete_task
 from app.services.submissions import Submission, submit_goal
 from app.services.task_lists import page_tasks, task_with_tags, waiting_tasks
-from app.services.tasks import NewTask
+from app.services.tasks import NewTask, task_document
 
 tasks = APIBlueprint("tasks", __name__, url_prefix="/api", tag="tasks")
 
@@ -38,8 +39,9 @@ def submit(json_data: Submit) -> Any:
         json_data.revise,
     )
     wanted = Submission(new, json_data.tags, json_data.priority, json_data.parallel)
-    row = submit_goal(place(), server().queue, wanted)
-    return task_with_tags(place(), row), 202, {"Location": f"/api/tasks/{row.id}"}
+    row = submit_goal(place(), server().queue, wanted, on_kept=note_submission)
+    document = {**task_document(row), "tags": sorted(set(wanted.tags))}
+    return document, 202, {"Location": f"/api/tasks/{row.id}"}
 
 
 @tasks.get("/tasks")

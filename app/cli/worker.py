@@ -16,7 +16,9 @@ from app.cli.groups import Command
 from app.cli.options import emit_json, json_option, quiet_option
 from app.cli.streams import note
 from app.cli.texts import count
-from app.config import load_settings
+from app.config import Settings, load_settings
+from app.observability.logs import hide, set_up_logs
+from app.observability.opening import observe_server, serve_figures
 
 
 class NamesType(click.ParamType[tuple[str, ...]]):
@@ -53,9 +55,21 @@ class NamesType(click.ParamType[tuple[str, ...]]):
     metavar="NAMES",
     help="Run the tasks of these namespaces only, joined by commas. Default: all tasks.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(min=0, max=65535),
+    metavar="PORT",
+    help="Answer /metrics there, for Prometheus; 0: not at all. Default: METRICS_PORT.",
+)
 @quiet_option
 @json_option
-def worker(concurrency: int | None, namespaces: tuple[str, ...], quiet: bool, as_json: bool) -> None:
+def worker(
+    concurrency: int | None,
+    namespaces: tuple[str, ...],
+    metrics_port: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Run what servers take in, until told to stop.
 
     With QUEUE=celery, RabbitMQ or Redis (CELERY_BROKER_URL) tells workers on any number of machines of runs; with
@@ -69,7 +83,15 @@ def worker(concurrency: int | None, namespaces: tuple[str, ...], quiet: bool, as
     settings = load_settings()
     if concurrency is None and settings.run_threads == 0:
         raise click.UsageError("RUN_THREADS is 0: say how many runs at once by --concurrency")
-    with open_worker(settings, concurrency, namespaces) as parts, _signals(parts) as stopping:
+    if metrics_port is not None:
+        settings = settings.model_copy(update={"metrics_port": metrics_port})
+    set_up_logs(settings.log_format, settings.log_level)
+    with (
+        _figures(settings),
+        open_worker(settings, concurrency, namespaces, observe_server(settings)) as parts,
+        _signals(parts) as stopping,
+    ):
+        hide(parts.workplace.secrets.masks)
         if not quiet:
             whose = f" of {', '.join(namespaces)}" if namespaces else ""
             note(f"up to {count(parts.threads, 'run')}{whose} at once, from {parts.where}; Ctrl-C ends")
@@ -87,6 +109,15 @@ def worker(concurrency: int | None, namespaces: tuple[str, ...], quiet: bool, as
         note(f"{count(done.ended, 'run')} ended here, {done.given_back:,} given back")
     if stopping.twice:
         raise click.exceptions.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _figures(settings: Settings) -> Iterator[None]:
+    end = serve_figures(settings)
+    try:
+        yield
+    finally:
+        end()
 
 
 class _Stopping:

@@ -5,9 +5,11 @@ Every adapter, the in-memory one too, passes the same contract tests. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+Result = TypeVar("Result")
 
 AttemptState: TypeAlias = Literal["begun", "raised", "timeout", "not_performed"]
 """``begun``: under way, or done, or the process died; a commit that follows tells which."""
@@ -141,7 +143,11 @@ class Presence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as lists show it. ``store`` is its history's backend; ``steps`` and ``error`` are of its latest run."""
+    """A task as lists show it. ``store`` is its history's backend; ``steps`` to ``usage`` are of its latest run.
+
+    ``planned_steps`` to ``usage`` are ``None`` where nobody has run the task since they are noted; ``branches`` is
+    how many there are.
+    """
 
     id: str
     goal: str
@@ -153,6 +159,19 @@ class TaskRow:
     updated_ms: int
     steps: int = 0
     error: str | None = None
+    planned_steps: int | None = None
+    worked_ms: int | None = None
+    usage: str | None = None
+    branches: int = 1
+
+
+class Progress(NamedTuple):
+    """How far a run is. ``usage`` is a JSON object, as in ``state.json``."""
+
+    steps: int
+    planned_steps: int | None
+    worked_ms: int
+    usage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +198,18 @@ class TaskRows:
     effects: Mapping[str, Sequence[FinishedEffect]]
 
 
+class Transactions(Protocol):
+    """Several operations as one."""
+
+    def together(self, work: Callable[[bool], Result]) -> Result:
+        """Do ``work`` with all that it writes in the database: all of it or nothing, durable at the end. It may be
+        done again from its beginning; it is told whether an earlier try may have happened, in full.
+
+        Nothing is in it that was written before, or on the disk. Raises ``StorageError``, or what ``work`` raises:
+        nothing is kept then.
+        """
+
+
 class TaskTable(Protocol):
     """Tasks and their branches."""
 
@@ -187,6 +218,9 @@ class TaskTable(Protocol):
 
     def restore(self, rows: TaskRows) -> None:
         """Add a task with all that is known of it, in one transaction. Raises ``Conflict`` where the id is taken."""
+
+    def has(self, task_id: str) -> bool:
+        """Whether there is a task with exactly that id."""
 
     def get(self, task_id: str) -> TaskRow:
         """The task with exactly that id. Raises ``NotFound``."""
@@ -204,12 +238,17 @@ class TaskTable(Protocol):
         status: str,
         now_ms: int,
         *,
-        steps: int | None = None,
+        progress: Progress | None = None,
         error: str | None = None,
     ) -> None:
-        """A run began or ended: its branch is the current one now. ``steps`` ``None`` keeps the old number."""
+        """A run began or ended: its branch is the current one now. ``progress`` ``None`` keeps what is known."""
 
-    def set_current_branch(self, task_id: str, branch: str) -> None:
+    def note_progress(self, task_id: str, branch: str, progress: Progress, now_ms: int) -> None:
+        """How far a run is that goes on; nothing happens where another branch is the current one by now."""
+
+    def set_current_branch(
+        self, task_id: str, branch: str, now_ms: int, progress: Progress | None = None
+    ) -> None:
         """Make another branch the current one; the task takes over its status."""
 
     def branches(self, task_id: str) -> Sequence[BranchRow]:
@@ -221,11 +260,12 @@ class TaskTable(Protocol):
     def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
         """Note which branch another was forked from, and the commit (hex) that one stood at. Raises ``NotFound``."""
 
-    def delete_branch(self, task_id: str, branch: str) -> None:
+    def delete_branch(self, task_id: str, branch: str, now_ms: int) -> None:
         """Forget a branch and its lease's owner."""
 
-    def delete(self, task_id: str) -> None:
-        """Forget the task: all its rows, in one transaction."""
+    def delete(self, task_id: str, deleted_ms: int | None = None) -> None:
+        """Forget the task: all its rows, in one transaction. Watchers are told that it was at ``deleted_ms``, by
+        default by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.db.models import api_keys
 from app.db.serving import KeyRow
@@ -43,9 +44,15 @@ class SqlKeys:
             raise NotFound("key", key_id)
 
     def any_valid(self, now_ms: int) -> bool:
-        valid = select(api_keys.c.id).where(
-            api_keys.c.revoked_ms.is_(None),
-            or_(api_keys.c.expires_ms.is_(None), api_keys.c.expires_ms > now_ms),
-        )
-        with self._database.read() as connection:
-            return connection.execute(valid.limit(1)).first() is not None
+        def work(cursor: Any) -> bool:
+            cursor.execute(self._valid, (now_ms,))
+            return cursor.fetchone() is not None
+
+        return self._database.ask_cursor(work)
+
+    @cached_property
+    def _valid(self) -> str:
+        """Rendered once, as it is asked at every request."""
+        until = or_(api_keys.c.expires_ms.is_(None), api_keys.c.expires_ms > bindparam("now_ms"))
+        asking = select(api_keys.c.id).where(api_keys.c.revoked_ms.is_(None), until)
+        return self._database.prepare(asking, "now_ms")

@@ -10,7 +10,7 @@ from app.db.base import Request
 from app.db.models import leases
 from app.db.requests import refuse_repeated
 from app.db.session import Database
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import BranchMoved, LeaseHeld
 
 _NOTHING_ASKED: Final = {"request": None, "requester": None}
@@ -106,17 +106,8 @@ class SqlLeases:
         asking = select(leases).where(*_branch(task_id, branch)).with_for_update()
         row = connection.execute(asking).one_or_none()
         if row is None:  # nobody has run this branch yet
-            connection.execute(
-                insert_ignoring(self._database.kind, leases),
-                {
-                    "task_id": task_id,
-                    "branch": branch,
-                    "owner": None,
-                    "expires_ms": 0,
-                    "fence": 0,
-                    **_NOTHING_ASKED,
-                },
-            )
+            new = {"task_id": task_id, "branch": branch, "owner": None, "expires_ms": 0, "fence": 0}
+            add_unless_there(connection, leases, {**new, **_NOTHING_ASKED})
             row = connection.execute(asking).one()
         return row
 

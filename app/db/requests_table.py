@@ -12,8 +12,9 @@ from app.db.models import audit, requests
 from app.db.serving import AuditRow, Earlier
 from app.db.session import Database
 from app.db.texts import storable
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 
+_ADD_NOTE: Final = insert(audit)
 KEPT_MS: Final = 24 * 3600 * 1000
 """How long an answer is kept for a client that asks again."""
 _LOST_MS: Final = 60_000
@@ -29,14 +30,13 @@ class SqlRequests:
     def begin(self, actor: str, key: str, fingerprint: str, now_ms: int) -> Earlier | None:
         one = (requests.c.actor == actor, requests.c.key == key)
         row = {"actor": actor, "key": key, "fingerprint": fingerprint, "created_ms": now_ms}
-        adding = insert_ignoring(self._database.kind, requests)
         columns = (requests.c.fingerprint, requests.c.status, requests.c.body, requests.c.headers)
 
         def work(connection: Connection) -> Earlier | None:
             connection.execute(delete(requests).where(requests.c.created_ms < now_ms - KEPT_MS))
             lost = (*one, requests.c.status.is_(None), requests.c.created_ms < now_ms - _LOST_MS)
             connection.execute(delete(requests).where(*lost))
-            if connection.execute(adding, {**row, "status": None, "body": None, "headers": None}).rowcount:
+            if add_unless_there(connection, requests, {**row, "status": None, "body": None, "headers": None}):
                 return None
             found = connection.execute(select(*columns).where(*one)).one()
             return Earlier(found[0], found[1], found[2] or "", json.loads(found[3] or "{}"))
@@ -67,7 +67,7 @@ class SqlAudit:
             "task_id": row.task_id,
             "detail": json.dumps(row.detail, ensure_ascii=False),
         }
-        self._database.transact(lambda connection: connection.execute(insert(audit).values(values)))
+        self._database.transact(lambda connection: connection.execute(_ADD_NOTE, values))
 
     def page(self, limit: int, before: int | None, task_id: str | None) -> Sequence[tuple[int, AuditRow]]:
         asking = select(audit).order_by(audit.c.number.desc()).limit(limit)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, ClauseElement, Connection, Engine, inspect, select
@@ -17,6 +18,7 @@ from app.db.engine import BUSY_SECONDS, make_engine
 from app.db.failures import DatabaseAway, explain, not_migrated
 from app.db.models import SCHEMA_REVISION, alembic_version
 from app.db.patience import DEFAULT_SECONDS, Patience
+from app.db.turns import Turns
 from app.errors import ConfigurationError, StorageError
 
 Result = TypeVar("Result")
@@ -36,6 +38,12 @@ def open_database(uri: str, patience: float = DEFAULT_SECONDS) -> Database:
     return Database(make_engine(uri), patience)
 
 
+class _Shared(threading.local):
+    """The transaction that this thread's operations are parts of, see :meth:`Database.together`."""
+
+    connection: Connection | None = None
+
+
 class Database:
     """One database. Safe to share between threads; not between processes made by fork."""
 
@@ -47,7 +55,8 @@ class Database:
         self.where = _place(engine.url)
         """Which database it is, for people: no password, no parameters."""
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        self._turn = threading.Lock()
+        self._turns = Turns(Path(str(engine.url.database)), BUSY_SECONDS) if self.kind == "sqlite" else None
+        self._shared = _Shared()
         self._driver_errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, _driver_error(engine))
         # At exit too: closing SQLite's last connection folds the write-ahead log into the file.
         self._finalizer = weakref.finalize(self, engine.dispose)
@@ -55,6 +64,27 @@ class Database:
     def close(self) -> None:
         """Let go of all connections. Using the database again connects anew."""
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
+
+    def together(self, work: Callable[[bool], Result]) -> Result:
+        """Do ``work``, and all that it asks and writes here in this thread, in one transaction; again from its
+        beginning as :meth:`transact_told`. It is told whether an earlier try may have happened, in full.
+
+        Whatever is within is durable at the end only: nobody else may be told of it before.
+        """
+        if self._shared.connection is not None:
+            return work(False)
+
+        def once(in_doubt: bool) -> Result:
+            with self.write() as connection:
+                self._shared.connection = connection
+                try:
+                    return work(in_doubt)
+                finally:
+                    self._shared.connection = None
+
+        return self.patience.insist(once)
 
     def ask(self, work: Callable[[Connection], Result]) -> Result:
         """What ``work`` reads, in one transaction; on SQLite it waits for no writer. Raises ``StorageError``."""
@@ -63,7 +93,7 @@ class Database:
             with self.read() as connection:
                 return work(connection)
 
-        return self.patience.insist(once, writes=False)
+        return self._insist(once, writes=False)
 
     def ask_cursor(self, work: Callable[[Any], Result]) -> Result:
         """As :meth:`ask`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
@@ -72,7 +102,7 @@ class Database:
             with self.read_cursor() as cursor:
                 return work(cursor)
 
-        return self.patience.insist(once, writes=False)
+        return self._insist(once, writes=False)
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Do ``work`` in a transaction; again from its beginning where the database gave it up, or was away.
@@ -102,7 +132,7 @@ class Database:
             with self.write() as connection:
                 return work(connection, in_doubt)
 
-        return self.patience.insist(once, at_most=at_most)
+        return self._insist(once, at_most=at_most)
 
     def transact_cursor(self, work: Callable[[Any, bool], Result]) -> Result:
         """As :meth:`transact_told`, with the driver's own cursor: about 50 µs less a transaction."""
@@ -111,11 +141,21 @@ class Database:
             with self.write_cursor() as cursor:
                 return work(cursor, in_doubt)
 
-        return self.patience.insist(once)
+        return self._insist(once)
+
+    def _insist(self, once: Callable[[bool], Result], *, writes: bool = True, at_most: float = inf) -> Result:
+        """Part of a larger transaction is tried once: that one is done again as a whole."""
+        if self._shared.connection is not None:
+            return once(False)
+        return self.patience.insist(once, writes=writes, at_most=at_most)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, tried once. Raises ``StorageError``."""
+        if self._shared.connection is not None:
+            with self._explained():
+                yield self._shared.connection
+            return
         with self._transaction(self.engine) as connection:
             yield connection
 
@@ -125,7 +165,11 @@ class Database:
 
         Raises ``StorageError``; ``DatabaseAway`` says whether that is in doubt.
         """
-        with self._alone(), self._transaction(self._writing) as connection:
+        if self._shared.connection is not None:
+            with self._explained():
+                yield self._shared.connection
+            return
+        with self._turn(), self._transaction(self._writing) as connection:
             yield connection
 
     @contextmanager
@@ -144,13 +188,21 @@ class Database:
     @contextmanager
     def read_cursor(self) -> Iterator[Any]:
         """As :meth:`read`, with the driver's own cursor. On SQLite every statement sees its own snapshot."""
+        if self._shared.connection is not None:
+            with self._shared_cursor(self._shared.connection) as cursor:
+                yield cursor
+            return
         with self._cursor() as (_, cursor):
             yield cursor
 
     @contextmanager
     def write_cursor(self) -> Iterator[Any]:
         """As :meth:`write`, with the driver's own cursor."""
-        with self._alone(), self._cursor() as (connection, cursor):
+        if self._shared.connection is not None:
+            with self._shared_cursor(self._shared.connection) as cursor:
+                yield cursor
+            return
+        with self._turn(), self._cursor() as (connection, cursor):
             if self.kind == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             yield cursor
@@ -158,20 +210,17 @@ class Database:
                 connection.commit()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """On SQLite, our threads write in turn: who finds the file locked sleeps, ever longer, and others pass it.
+    def _shared_cursor(self, connection: Connection) -> Iterator[Any]:
+        with self._explained():
+            cursor = connection.connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
 
-        Whoever does not get its turn asks the file itself, which says what is wrong.
-        """
-        if self.kind != "sqlite":
-            yield
-            return
-        has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
-        try:
-            yield
-        finally:
-            if has_turn:
-                self._turn.release()
+    def _turn(self) -> AbstractContextManager[None]:
+        """On SQLite, writers take turns."""
+        return nullcontext() if self._turns is None else self._turns.mine()
 
     @contextmanager
     def _cursor(self) -> Iterator[tuple[Any, Any]]:

@@ -11,9 +11,9 @@ from app.db.base import TaskRow
 from app.db.models import tags, tasks
 from app.db.serving import ListedTask, TaskFilter
 from app.db.session import Database
+from app.db.task_columns import TASK_COLUMNS
 from app.db.texts import storable
 
-_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
 _ESCAPE: Final = "\\"
 
 
@@ -26,7 +26,7 @@ class SqlTaskLists:
     def page(
         self, chosen: TaskFilter, limit: int, after: tuple[int, int] | None = None
     ) -> Sequence[ListedTask]:
-        asking = select(*_COLUMNS, tasks.c.number).where(*_conditions(chosen))
+        asking = select(*TASK_COLUMNS, tasks.c.number).where(*_conditions(chosen))
         if chosen.tag is not None:
             asking = asking.join(
                 tags, and_(tags.c.task == tasks.c.number, tags.c.tag == storable(chosen.tag))

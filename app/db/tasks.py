@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
-from app.db.base import BranchRow, TaskRow, TaskRows
+from app.db.base import BranchRow, Progress, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
-from app.db.removal import remove_history, remove_serving
+from app.db.removal import forget_deletion, note_deletion, remove_history, remove_serving
 from app.db.restoring import restore_ledger
 from app.db.session import Database
+from app.db.task_columns import TASK_COLUMNS, TASK_FIELDS
 from app.db.texts import storable, storable_or_none
-from app.db.upsert import insert_ignoring
+from app.db.upsert import add_unless_there
 from app.errors import Ambiguous, Conflict, NotFound
 
-_TASK_COLUMNS: Final = tuple(tasks.c[name] for name in TaskRow.__dataclass_fields__)
 _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
+_NUMBER: Final = select(tasks.c.number).where(tasks.c.id == bindparam("id"))
+_ADD_BRANCH: Final = insert(branches)
 _LAST_CHARACTER: Final = "\U0010ffff"
 _CANDIDATES: Final = 5
 
@@ -41,12 +43,18 @@ class SqlTasks:
 
     def restore(self, rows: TaskRows) -> None:
         def work(connection: Connection, in_doubt: bool) -> None:
-            if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [_as_stored(rows.task)]:
+            wanted = replace(_as_stored(rows.task), branches=len(rows.branches))
+            if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [wanted]:
                 return
             self._add(connection, rows.task, rows.branches)
+            forget_deletion(connection, rows.task.id)
             restore_ledger(connection, rows)
 
         self._database.transact_told(work)
+
+    def has(self, task_id: str) -> bool:
+        asking = select(tasks.c.number).where(tasks.c.id == storable(task_id))
+        return self._database.ask(lambda connection: connection.execute(asking).first() is not None)
 
     def get(self, task_id: str) -> TaskRow:
         rows = self._select(tasks.c.id == storable(task_id))
@@ -79,13 +87,13 @@ class SqlTasks:
         status: str,
         now_ms: int,
         *,
-        steps: int | None = None,
+        progress: Progress | None = None,
         error: str | None = None,
     ) -> None:
         values: dict[str, Any] = {"current_branch": branch, "status": status, "updated_ms": now_ms}
         values["error"] = storable_or_none(error)
-        if steps is not None:
-            values["steps"] = steps
+        if progress is not None:
+            values |= progress._asdict()
 
         def work(connection: Connection) -> None:
             _update(connection, task_id, values)
@@ -93,10 +101,19 @@ class SqlTasks:
 
         self._database.transact(work)
 
-    def set_current_branch(self, task_id: str, branch: str) -> None:
+    def note_progress(self, task_id: str, branch: str, progress: Progress, now_ms: int) -> None:
+        chosen = tasks.c.id == task_id, tasks.c.current_branch == branch
+        values = {**progress._asdict(), "updated_ms": now_ms}
+        self._database.transact(lambda connection: update_row(connection, tasks, chosen, values))
+
+    def set_current_branch(
+        self, task_id: str, branch: str, now_ms: int, progress: Progress | None = None
+    ) -> None:
         def work(connection: Connection) -> None:
             number = _number(connection, task_id)
-            values: dict[str, Any] = {"current_branch": branch}
+            values: dict[str, Any] = {"current_branch": branch, "updated_ms": now_ms}
+            if progress is not None:
+                values |= progress._asdict()
             asking = select(branches.c.status).where(branches.c.task == number, branches.c.name == branch)
             status = connection.execute(asking).scalar()
             if status is not None:
@@ -115,9 +132,11 @@ class SqlTasks:
         return self._database.ask(lambda connection: [BranchRow(*row) for row in connection.execute(asking)])
 
     def note_branch(self, task_id: str, branch: str, status: str, now_ms: int) -> None:
-        self._database.transact(
-            lambda connection: self._note_branch(connection, task_id, branch, status, now_ms)
-        )
+        def work(connection: Connection) -> None:
+            self._note_branch(connection, task_id, branch, status, now_ms)
+            _update(connection, task_id, {"updated_ms": now_ms})
+
+        self._database.transact(work)
 
     def note_source(self, task_id: str, branch: str, source: str, source_head: str) -> None:
         def work(connection: Connection) -> None:
@@ -128,9 +147,10 @@ class SqlTasks:
 
         self._database.transact(work)
 
-    def delete_branch(self, task_id: str, branch: str) -> None:
+    def delete_branch(self, task_id: str, branch: str, now_ms: int) -> None:
         def work(connection: Connection) -> None:
             number = _number(connection, task_id)
+            _update(connection, task_id, {"updated_ms": now_ms})
             connection.execute(delete(branches).where(branches.c.task == number, branches.c.name == branch))
             # The row of the lease stays for its fence, which must not begin again.
             lease = update(leases).where(leases.c.task_id == task_id, leases.c.branch == branch)
@@ -138,27 +158,29 @@ class SqlTasks:
 
         self._database.transact(work)
 
-    def delete(self, task_id: str) -> None:
+    def delete(self, task_id: str, deleted_ms: int | None = None) -> None:
         def work(connection: Connection) -> None:
             for table in (effects, attempts, leases):
                 connection.execute(delete(table).where(table.c.task_id == task_id))
             remove_serving(connection, task_id)
+            now_ms = self._database.now_ms(connection)
+            at_ms = now_ms if deleted_ms is None else deleted_ms
+            note_deletion(connection, self._database.kind, task_id, at_ms, now_ms)
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
         self._database.remove(work)
 
     def _add(self, connection: Connection, row: TaskRow, known: Sequence[BranchRow]) -> None:
-        values = {column.name: getattr(row, column.name) for column in _TASK_COLUMNS}
+        values = {name: getattr(row, name) for name in TASK_FIELDS}
         values["goal"] = storable(row.goal)
         values["error"] = storable_or_none(row.error)
-        adding = insert_ignoring(self._database.kind, tasks)
-        if connection.execute(adding, with_checksum(tasks, values)).rowcount == 0:
+        if not add_unless_there(connection, tasks, values | with_checksum(tasks, values)):
             raise Conflict(f"task {row.id} exists already")
         number = _number(connection, row.id)
         if known:
             rows = [with_checksum(branches, {"task": number, **asdict(branch)}) for branch in known]
-            connection.execute(insert(branches), rows)
+            connection.execute(_ADD_BRANCH, rows)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
@@ -175,7 +197,7 @@ class SqlTasks:
         limit: int | None = None,
     ) -> Sequence[TaskRow]:
         newest_first = (tasks.c.created_ms.desc(), tasks.c.number.desc())
-        asking = select(*_TASK_COLUMNS).where(*chosen).limit(limit)
+        asking = select(*TASK_COLUMNS).where(*chosen).limit(limit)
         asking = asking.order_by(*newest_first if order is None else (order,))
         return [TaskRow(*row) for row in connection.execute(asking)]
 
@@ -187,8 +209,7 @@ class SqlTasks:
         if update_row(connection, branches, one, {"status": status}):
             return
         row = {"task": number, "name": branch, "status": status, "created_ms": now_ms}
-        adding = insert_ignoring(self._database.kind, branches)
-        if connection.execute(adding, with_checksum(branches, row)).rowcount == 0:  # made in between
+        if not add_unless_there(connection, branches, with_checksum(branches, row)):  # made in between
             update_row(connection, branches, one, {"status": status})
 
 
@@ -197,7 +218,7 @@ def _as_stored(row: TaskRow) -> TaskRow:
 
 
 def _number(connection: Connection, task_id: str) -> int:
-    number = connection.execute(select(tasks.c.number).where(tasks.c.id == task_id)).scalar()
+    number = connection.execute(_NUMBER, {"id": task_id}).scalar()
     if number is None:
         raise NotFound("task", task_id)
     return int(number)

@@ -81,8 +81,8 @@ class Store(Protocol):
         """Make ``objects`` durable, then do all ``moves`` or none.
 
         Objects that are there already are passed over. Raises ``BranchMoved`` where a ref is not at ``old``
-        or the fence is not ours, ``Conflict`` for a ref name that git's rules refuse (also ``a`` beside
-        ``a/b``), ``StorageError`` where database or disk fail. After an error no ref has moved; objects
+        or the fence is not ours, ``InvalidName`` for a ref name that git's rules refuse, ``Conflict`` for ``a``
+        beside ``a/b``, ``StorageError`` where database or disk fail. After an error no ref has moved; objects
         may have been kept (they are harmless).
         """
 
@@ -143,7 +143,12 @@ class Store(Protocol):
 
 
 class StoreFactory(Protocol):
-    """Opens the stores of one kind."""
+    """Opens the stores of one kind.
+
+    ``is_in_database``: what a store writes may be part of a transaction of the database where the tasks are.
+    """
+
+    is_in_database: bool
 
     def create(self, task_id: str) -> Store:
         """Make an empty repository. Raises ``Conflict`` where it exists."""

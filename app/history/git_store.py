@@ -197,6 +197,8 @@ class GitStore:
 class GitStoreFactory:
     """The repositories under ``folder``, each at ``<task_id>.git``."""
 
+    is_in_database = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

@@ -114,6 +114,8 @@ class MemoryStore:
 class MemoryStoreFactory:
     """Keeps the repositories of one process by task id."""
 
+    is_in_database = False
+
     def __init__(self) -> None:
         self._lock = Lock()
         self._repositories: dict[str, MemoryRepository] = {}

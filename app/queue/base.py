@@ -37,12 +37,16 @@ class Line(Protocol):
 class RunQueue(Protocol):
     """Gets runs to workers. Every queue passes ``tests/queue/queue_contract.py``."""
 
-    def put(self, job: Job) -> None:
-        """Have a worker run it, soon and at least once: what is written down is found even if a message is lost.
+    def keep(self, job: Job) -> None:
+        """Write down that a worker is to run it: it is found from then on, even if nobody is told. May be part of a
+        larger transaction.
 
         Nothing happens where the same run waits or is under way already. Raises ``Busy`` where the backlog is full,
         ``StorageError``; never because of a broker.
         """
+
+    def tell(self, job: Job) -> None:
+        """Have workers look now. To be called once the job is durable; what is told twice runs once."""
 
     def withdraw(self, task_id: str, branch: str | None = None) -> None:
         """Have no worker begin it any more. One that runs is stopped by its lease, not from here."""

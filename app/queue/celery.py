@@ -18,6 +18,7 @@ from kombu import Connection, Consumer
 
 from app.db.serving import Job, JobTable, MessageTable, Waiting
 from app.errors import StackVMError
+from app.log_fields import tell
 from app.queue.base import Line, Look
 from app.queue.broker import Broker
 from app.queue.sender import Message, Sender
@@ -44,8 +45,10 @@ class CeleryQueue:
         self._probe: Connection | None = None
         self._probing = threading.Lock()
 
-    def put(self, job: Job) -> None:
+    def keep(self, job: Job) -> None:
         self._jobs.put(job, most=self.most)
+
+    def tell(self, job: Job) -> None:
         # Here, in the thread of who asks, is where a trace's context would be put into the headers.
         self._sender.send(Message(job.task_id, job.namespace, job.priority))
 
@@ -56,7 +59,7 @@ class CeleryQueue:
         return _Line(self._broker, namespaces)
 
     def freed(self, namespace: str) -> None:
-        self.tell(self._messages.most_urgent(namespace, 1))
+        self.remind(self._messages.most_urgent(namespace, 1))
 
     def trouble(self) -> str | None:
         return self._sender.trouble()
@@ -70,7 +73,7 @@ class CeleryQueue:
         """Raise :class:`app.queue.broker.BrokerAway` or ``ConfigurationError`` where the broker is of no use."""
         self._broker.connect().release()
 
-    def tell(self, waiting: Sequence[Waiting]) -> None:
+    def remind(self, waiting: Sequence[Waiting]) -> None:
         """Send a message about each."""
         self._messages.mark(waiting)
         for each in waiting:
@@ -99,8 +102,8 @@ class CeleryQueue:
 class _Line:
     """A connection of a thread's own: one message at a time, which stays the broker's until it is settled.
 
-    Not Celery's own worker: with threads it settles late messages from another one, up to a second late, and it
-    ends where RabbitMQ takes a message back that was not settled for half an hour.
+    Not Celery's own worker: it settles the messages of its threads from its event loop, so that the next one comes
+    late, and it ends where RabbitMQ takes a message back that was not settled for half an hour.
     """
 
     def __init__(self, broker: Broker, namespaces: Callable[[], Collection[str | None]]) -> None:
@@ -126,7 +129,7 @@ class _Line:
             self._lost(error)
             return Look(None)  # the rows are there without it
         except Exception:
-            logger.exception("no message can be taken by a fault of ours")
+            logger.exception("no message can be taken by a fault of ours", extra={"event": "broker.fault"})
             self._drop()
             self._not_before = monotonic() + _AGAIN_SECONDS
             return Look(None)
@@ -142,7 +145,7 @@ class _Line:
                 message.ack()
         except self._broker.errors(self._connection) as error:
             # It will come again, and find nothing to do.
-            logger.info("%s", self._broker.explain(error))
+            tell(logger, logging.INFO, "broker.lost", str(self._broker.explain(error)))
             self._drop()
 
     def close(self) -> None:
@@ -186,7 +189,7 @@ class _Line:
 
     def _lost(self, error: StackVMError) -> None:
         if self._not_before == 0.0:
-            logger.info("%s; the database is looked at meanwhile", error)
+            tell(logger, logging.INFO, "broker.lost", f"{error}; the database is looked at meanwhile")
         self._drop()
         self._not_before = monotonic() + _AGAIN_SECONDS
 
@@ -206,7 +209,7 @@ def _look(message: Any) -> Look | None:
     except Exception:  # noqa: BLE001 - whatever it is, it is none
         task_id = None
     if not isinstance(task_id, str):
-        logger.warning("a message that says nothing of a task was dropped")
+        tell(logger, logging.WARNING, "message.dropped", "a message that says nothing of a task")
         return None
     headers = {name: value for name, value in (message.headers or {}).items() if isinstance(value, str)}
     return Look(task_id, headers)

@@ -25,8 +25,10 @@ class EmbeddedQueue:
         self.most = most
         self._news = threading.Semaphore(0)
 
-    def put(self, job: Job) -> None:
+    def keep(self, job: Job) -> None:
         self._jobs.put(job, most=self.most)
+
+    def tell(self, job: Job) -> None:
         self._news.release()
 
     def withdraw(self, task_id: str, branch: str | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from kombu import Connection
 
 from app.errors import ConfigurationError, StackVMError
+from app.log_fields import tell
 from app.queue.base import NO_HEADERS
 from app.queue.broker import Broker, BrokerAway
 
@@ -110,7 +111,7 @@ class Sender:
             raise self._broker.explain(error) from error
         except Exception as error:
             self._drop()
-            logger.exception("a message was not sent by a fault of ours")
+            logger.exception("a message was not sent by a fault of ours", extra={"event": "message.fault"})
             raise BrokerAway(f"{self._broker.where}: {type(error).__name__}") from error
 
     def _connected(self) -> Connection:
@@ -129,10 +130,10 @@ class Sender:
         trouble = None if error is None else str(error)
         if (trouble is None) != (self._trouble is None) or not self._known.is_set():
             if isinstance(error, ConfigurationError):
-                logger.error("%s", trouble)
+                tell(logger, logging.ERROR, "broker.refused", str(trouble))
             elif trouble is not None:
-                logger.warning("%s; runs wait in the database", trouble)
+                tell(logger, logging.WARNING, "broker.away", f"{trouble}; runs wait in the database")
             elif self._known.is_set():
-                logger.warning("%s is back", self._broker.where)
+                tell(logger, logging.INFO, "broker.back", f"{self._broker.where} is back")
         self._trouble = trouble
         self._known.set()

@@ -5,6 +5,7 @@ What a server of another version leaves out or adds is a ``ServerFailed``, or pa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -49,6 +50,10 @@ def task_of(document: Document) -> TaskRow:
         updated_ms=document["updated_ms"],
         steps=document["steps"],
         error=document["error"],
+        planned_steps=document["planned_steps"],
+        worked_ms=document["worked_ms"],
+        usage=None if document["cost"] is None else json.dumps({"cost": document["cost"]}),
+        branches=document["branches"],
     )
 
 

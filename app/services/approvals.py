@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.crash_points import reached
-from app.db.base import TaskRow
+from app.db.base import Progress, TaskRow
 from app.db.reviews import ProposalRow
 from app.errors import BaseMoved, Busy, Conflict, StackVMError
 from app.history.repository import HEADS, Repository
 from app.queue.base import RunQueue
 from app.services.branches import new_branch_name
+from app.services.progress import progress_at
 from app.services.proposals import find_proposal, options_of, plan_of
 from app.services.queueing import queue_run
 from app.services.revise import Base, accept_plan
@@ -124,7 +125,8 @@ def _commit(workplace: Workplace, task: TaskRow, row: ProposalRow, name: str) ->
         made = _made_before(repository, row, name)
     if made is not None:
         if all(branch.name != name for branch in workplace.tasks.branches(task.id)):
-            workplace.tasks.note_run(task.id, name, _status_at(workplace, task, made), workplace.clock_ms())
+            status, progress = _standing_at(workplace, task, made)
+            workplace.tasks.note_run(task.id, name, status, workplace.clock_ms(), progress=progress)
         return made
     how = row.origin.get("record") or {}
     return accept_plan(workplace, task, Base(row.branch, row.base), plan, name, options_of(row), how).commit
@@ -143,10 +145,12 @@ def _made_before(repository: Repository, row: ProposalRow, name: str) -> str | N
     return None
 
 
-def _status_at(workplace: Workplace, task: TaskRow, commit_id: str) -> str:
+def _standing_at(workplace: Workplace, task: TaskRow, commit_id: str) -> tuple[str, Progress]:
+    oid = bytes.fromhex(commit_id)
     with open_repository(workplace, task) as repository:
-        control = repository.reader.control(repository.commit(bytes.fromhex(commit_id)).tree)
-    return COMPLETED if control.get("status") == COMPLETED else PAUSED
+        control = repository.reader.control(repository.commit(oid).tree)
+        progress = progress_at(repository, oid)
+    return COMPLETED if control.get("status") == COMPLETED else PAUSED, progress
 
 
 def _release(workplace: Workplace, old: ProposalRow, new: ProposalRow) -> None:

@@ -8,9 +8,10 @@ from itertools import count
 from app.db.base import TaskRow
 from app.errors import Conflict
 from app.history.commits import Commit
-from app.history.refnames import check_branch_name
+from app.history.refnames import check_new_branch_name
 from app.history.repository import HEADS, Repository
 from app.services.leases import refuse_running, standing
+from app.services.progress import progress_at
 from app.services.tasks import MAIN, open_repository
 from app.services.workplace import Workplace
 from app.vm.state import PAUSED, RUNNING
@@ -70,7 +71,7 @@ def status_of(control: dict[str, object]) -> str:
 
 
 def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
-    """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    """A new branch at a revision. Raises ``NotFound``, ``Ambiguous``, ``InvalidName``, ``Conflict``."""
     workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         commit = repository.resolve(revision)
@@ -87,12 +88,12 @@ def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -
 def new_branch_name(repository: Repository, name: str | None, kind: str) -> str:
     """``name``, or where there is none the next free one of its kind: ``revision-1``, ``revision-2``.
 
-    Raises ``Conflict`` where the name is taken or none that git allows.
+    Raises ``InvalidName``, and ``Conflict`` where the name is taken.
     """
     if name is None:
         numbered = (f"{kind}-{number}" for number in count(1))
         return next(each for each in numbered if repository.store.ref(HEADS + each) is None)
-    check_branch_name(name)
+    check_new_branch_name(name)
     if repository.store.ref(HEADS + name) is not None:
         raise Conflict(f"there is a branch {name!r} already", hint="give another --name")
     return name
@@ -124,10 +125,12 @@ def delete_branch(workplace: Workplace, task: TaskRow, name: str) -> Commit:
             raise Conflict(f"{name!r} is the only branch of the task", hint="delete the task instead")
         refuse_running(workplace, task, name)
         if name == task.current_branch:
-            workplace.tasks.set_current_branch(task.id, MAIN if MAIN in others else others[0])
+            other = MAIN if MAIN in others else others[0]
+            progress = progress_at(repository, repository.head(other))
+            workplace.tasks.set_current_branch(task.id, other, workplace.clock_ms(), progress)
         # The row, the branch, what is known of its calls: where we are killed between, the branch is whole
         # and `gc` gives it a row again, or it is gone and `gc` drops the rest.
-        workplace.tasks.delete_branch(task.id, name)
+        workplace.tasks.delete_branch(task.id, name, workplace.clock_ms())
         repository.delete_branch(name)
     workplace.ledger(task.id).drop_branch(name)
     return head

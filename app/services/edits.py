@@ -13,6 +13,7 @@ from app.history.repository import require_own
 from app.plan.model import Json
 from app.plan.paths import NAME
 from app.services.branches import new_branch_name, source_of, status_of
+from app.services.progress import progress_here
 from app.services.scribes import open_fork
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
@@ -70,7 +71,8 @@ def set_variables(
         made = scribe.edit(variables, record, author=workplace.person)
         scribe.journal.flush()
         status = status_of({**control, "status": scribe.state.status})
-    workplace.tasks.note_run(task.id, branch, status, workplace.clock_ms())
+        progress = progress_here(scribe)
+    workplace.tasks.note_run(task.id, branch, status, workplace.clock_ms(), progress=progress)
     return Edited(task.id, branch, commit.id, made.hex(), tuple(variables))
 
 

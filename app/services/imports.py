@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from app.crash_points import reached
-from app.db.base import TaskRow
+from app.db.base import TaskRow, TaskRows
 from app.errors import Conflict, InputError, NotFound, StorageError
 from app.history.base import RawObject, RefMove, Store
 from app.history.disk import disk_errors, held_lock
 from app.history.refnames import HEADS
+from app.history.repository import Repository
 from app.services.carried_bundle import Carried, read_export
+from app.services.progress import progress_at
 from app.services.workplace import Workplace
 
 UNFINISHED: Final = "refs/stackvm/importing"
@@ -117,6 +119,15 @@ def _clear_leftovers(workplace: Workplace, task: TaskRow) -> None:
             )
 
 
+def _with_progress(rows: TaskRows, store: Store) -> TaskRows:
+    """With the summary for lists, which does not travel: the history has it."""
+    head = store.ref(HEADS + rows.task.current_branch)
+    if head is None:
+        return rows
+    known = progress_at(Repository(store), head)._asdict()
+    return replace(rows, task=replace(rows.task, **known))
+
+
 def _store(workplace: Workplace, carried: Carried) -> None:
     rows = carried.rows
     histories = workplace.stores[rows.task.store]
@@ -124,7 +135,7 @@ def _store(workplace: Workplace, carried: Carried) -> None:
     try:
         reached("import.begun")
         _write(store, carried)
-        workplace.tasks.restore(rows)
+        workplace.tasks.restore(_with_progress(rows, store))
         reached("import.created")
     except BaseException:
         # What went wrong is to be told; where the database can't say whether the task is there, the history stays.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +14,13 @@ from app.plan.model import Json
 from app.plan.parse import plan_from_json
 from app.plan.values import to_json_text
 from app.services.branches import BranchView, list_branches, status_of
+from app.services.digests import Digester
 from app.services.tasks import open_repository
 from app.services.waiting import find_waiting
 from app.services.workplace import Workplace
 from app.vm.decisions import Waiting
 from app.vm.forks import find_fork_point
+from app.vm.moments import Moments
 from app.vm.usage import NO_USAGE
 
 
@@ -178,10 +180,11 @@ def _step_state(seq_no: int, last: Commit | None, control: dict[str, Any], waiti
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One commit of a log, with its record where it was asked for."""
+    """One commit of a log, with its record and its digest where they were asked for."""
 
     commit: Commit
     record: dict[str, Any] | None = None
+    digest: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         commit = self.commit
@@ -197,6 +200,8 @@ class LogEntry:
         }
         if self.record is not None:
             entry["record"] = self.record
+        if self.digest is not None:
+            entry["digest"] = dict(self.digest)
         return entry
 
 
@@ -232,6 +237,7 @@ def read_log_page(
     start: str | None = None,
     *,
     with_records: bool = False,
+    with_digests: bool = False,
 ) -> LogPage:
     """Up to ``limit`` commits from a revision on, fewer where records are long; or from ``start``, the ``after``
     of the page before, which costs the same wherever it is.
@@ -245,13 +251,23 @@ def read_log_page(
             first = repository.resolve(start)
         entries: list[LogEntry] = []
         room = RECORDS_BYTES
-        for commit in repository.log(first.oid):
+        for commit, digest in _line(repository, first, with_digests):
             if len(entries) == limit or room <= 0:
                 return LogPage(first, entries, commit.id)
             record = repository.reader.record(commit.tree) if with_records else None
-            entries.append(LogEntry(commit, record))
+            entries.append(LogEntry(commit, record, digest))
             room -= len(to_json_text(record)) if record is not None else 0
         return LogPage(first, entries, None)
+
+
+def _line(
+    repository: Repository, first: Commit, with_digests: bool
+) -> Iterator[tuple[Commit, dict[str, Any] | None]]:
+    if not with_digests:
+        yield from ((commit, None) for commit in repository.log(first.oid))
+        return
+    for moment, digest in Digester(Moments(repository)).line(first.oid):
+        yield moment.commit, digest.to_json()
 
 
 def find_commit(workplace: Workplace, task: TaskRow, revision: str | None) -> Commit:

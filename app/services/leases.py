@@ -13,6 +13,7 @@ from typing import Final
 from app.crash_points import reached
 from app.db.base import Leases, TaskRow
 from app.errors import BranchMoved, Conflict, LeaseHeld, StorageError
+from app.log_fields import carried
 from app.services.workplace import Workplace
 from app.vm.interrupts import Asked, Interrupts
 from app.vm.state import PAUSED, PLANNING, RUNNING
@@ -60,6 +61,8 @@ class Heartbeat:
         self.fence = fence
         self._seconds = seconds
         self._lost: BranchMoved | None = None
+        self.on_beat: Callable[[], None] | None = None
+        """Called at each beat while the lease is ours, in the thread that beats."""
 
     @contextmanager
     def beating(self, interrupts: Interrupts) -> Iterator[None]:
@@ -68,7 +71,9 @@ class Heartbeat:
         Raises ``BranchMoved`` at the end where the lease was lost meanwhile.
         """
         stop = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(stop, interrupts), daemon=True, name="lease")
+        thread = threading.Thread(
+            target=carried(self._beat), args=(stop, interrupts), daemon=True, name="lease"
+        )
         thread.start()
         try:
             yield
@@ -92,6 +97,8 @@ class Heartbeat:
                 asked = self._leases.asked(self._task_id, self._branch, self.fence)
                 if asked is not None:
                     interrupts.ask(Asked(*asked))
+                if self.on_beat is not None:
+                    self.on_beat()
             except BranchMoved as moved:
                 # The fence keeps us from committing anything; there is no use in going on.
                 self._lost = moved

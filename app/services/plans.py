@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from app.errors import NotFound
@@ -13,19 +13,37 @@ from app.plan.findings import Finding
 from app.plan.model import Json, Plan
 from app.plan.parse import parse_plan
 from app.plan.problems import PlanSyntaxError
+from app.plan.scope import variables_in_scope
+from app.services.planning import NO_MODEL_HINT
 from app.services.tasks import check_plan_text
 from app.services.workplace import Workplace
 
 
-def check_document(workplace: Workplace, text: str | bytes, namespace: str | None) -> dict[str, Any]:
-    """What the checker finds, as JSON; by default with the tools that the actor's tasks may call.
+def check_document(
+    workplace: Workplace, text: str | bytes, namespace: str | None, step: int | None = None
+) -> dict[str, Any]:
+    """What the checker finds, as JSON; by default with the tools that the actor's tasks may call. With a ``step``
+    also ``scope``, the variables that it may read.
 
     Raises ``NotFound`` for the namespace.
     """
     chosen = namespace if namespace is not None else workplace.actor.namespace
     if not workplace.actor.sees(chosen):
         raise NotFound("namespace", str(chosen))
-    return findings_document(*check_plan_text(workplace, text, chosen))
+    plan, findings = check_plan_text(workplace, text, chosen)
+    document = findings_document(plan, findings)
+    if step is not None:
+        scope = variables_in_scope(plan, step) if plan is not None else None
+        document["scope"] = [asdict(each) for each in scope] if scope is not None else None
+    return document
+
+
+def writer_document(workplace: Workplace) -> dict[str, Any]:
+    """Which model writes and revises plans here; where there is none, what to set."""
+    askers = workplace.open_askers({})
+    if askers is None:
+        return {"model": None, "scripted": False, "hint": NO_MODEL_HINT}
+    return {"model": askers.model, "scripted": askers.is_scripted, "hint": None}
 
 
 def findings_document(plan: Plan | None, findings: Sequence[Finding]) -> dict[str, Any]:

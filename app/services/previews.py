@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from app.errors import DamagedHistory
@@ -169,20 +170,40 @@ class _Costs:
 def _totals(calls: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What is saved, will be and may be spent, as far as earlier calls tell; ``unknown`` counts the others."""
     found = list(calls)
-
-    def total(wills: Sequence[str]) -> dict[str, Json]:
-        earlier = [call["earlier"] for call in found if call["will"] in wills and call["earlier"]]
-        usage: dict[str, Json] = {**NO_USAGE}
-        for each in earlier:
-            calls_so_far = usage["model_calls"] + each["model_calls"]
-            usage = {**add_usage(usage, [each]), "model_calls": calls_so_far}
-        return {**usage, "duration_ms": sum(each["duration_ms"] for each in earlier)}
-
     spending = (*_RUNS, *_MAY_RUN)
     unknown = sum(call["will"] in spending and call["earlier"] is None for call in found)
     return {
-        "saved": total(("reuse",)),
-        "expected": total(_RUNS),
-        "possible": total(_MAY_RUN),
+        "saved": _total((call, _reused(call)) for call in found),
+        "expected": _total((call, 1 - _reused(call)) for call in found if call["will"] in _RUNS),
+        "possible": _total((call, Fraction(1)) for call in found if call["will"] in _MAY_RUN),
         "unknown": unknown,
     }
+
+
+def _reused(call: Mapping[str, Any]) -> Fraction:
+    """The share of a call that is not made again: of a ``for_each``, that of its items."""
+    if call["will"] == "reuse":
+        return Fraction(1)
+    if call["will"] in _RUNS and call["items"]:
+        return Fraction(call["reused_items"] or 0, call["items"])
+    return Fraction(0)
+
+
+def _total(parts: Iterable[tuple[Mapping[str, Any], Fraction]]) -> dict[str, Json]:
+    """The shares of what the calls took before, added up. Items of one ``for_each`` count as equally dear."""
+    usage: dict[str, Json] = {**NO_USAGE}
+    duration_ms = 0
+    for call, share in parts:
+        if not call["earlier"] or not share:
+            continue
+        part = {name: _part(amount, share) for name, amount in call["earlier"].items()}
+        duration_ms += part.pop("duration_ms")
+        usage = {**add_usage(usage, [part]), "model_calls": usage["model_calls"] + part["model_calls"]}
+    return {**usage, "duration_ms": duration_ms}
+
+
+def _part(amount: Any, share: Fraction) -> Any:
+    if amount is None or share == 1:
+        return amount
+    part = amount * share
+    return round(part) if isinstance(amount, int) else round(float(part), 9)

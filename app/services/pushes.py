@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.crash_points import reached
-from app.db.base import TaskRow
+from app.db.base import Progress, TaskRow
 from app.errors import BranchMoved, Busy, Conflict, InputError, PlanRejected
 from app.history.base import RawObject
 from app.history.canonical import parse_canonical
 from app.history.pushed import PushedCommit, PushedLine, read_pushed
 from app.history.reachable import Graph
-from app.history.refnames import HEADS, check_branch_name, conflicting_ref
+from app.history.refnames import HEADS, check_new_branch_name, conflicting_ref
 from app.history.repository import Repository
 from app.history.warm import WarmRepository
 from app.plan.findings import Finding, error, has_errors
 from app.plan.model import Plan
 from app.plan.parse import PlanSyntaxError, plan_from_json
 from app.queue.base import RunQueue
+from app.services.progress import progress_at
 from app.services.queueing import queue_run
 from app.services.revising import Past, read_past
 from app.services.scribes import open_fork
@@ -72,7 +73,7 @@ def take_push(
     else may not be pushed; nothing is kept then.
     """
     workplace.actor.require("operator")
-    check_branch_name(branch)
+    check_new_branch_name(branch)
     with open_repository(workplace, task) as opened:
         _refuse_taken(opened, branch)
         repository = WarmRepository(opened.store)
@@ -85,9 +86,10 @@ def take_push(
         fork = past.fork_point(plan)
         repository.read_state(fork.commit.oid)
         made = _commit(workplace, task, past, fork, branch, plan, line, objects)
+        progress = progress_at(repository, made)
         beyond = [*past.attempted(fork.beyond), *past.underway(fork.beyond)]
     reached("push.committed")
-    trouble = _queue(workplace, queue, task, branch, fork)
+    trouble = _queue(workplace, queue, task, branch, fork, progress)
     return Pushed(
         task,
         branch,
@@ -208,10 +210,12 @@ def _commit(
     return commit
 
 
-def _queue(workplace: Workplace, queue: RunQueue, task: TaskRow, branch: str, fork: ForkPoint) -> str | None:
+def _queue(
+    workplace: Workplace, queue: RunQueue, task: TaskRow, branch: str, fork: ForkPoint, progress: Progress
+) -> str | None:
     """Have it run; gives why that was not possible. The branch is there whatever happens."""
     status = COMPLETED if fork.pc is None else PAUSED
-    workplace.tasks.note_run(task.id, branch, status, workplace.clock_ms())
+    workplace.tasks.note_run(task.id, branch, status, workplace.clock_ms(), progress=progress)
     if fork.pc is None:
         return None
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from app.db.base import TaskRow
-from app.db.serving import Claim, Job, JobTable
+from app.db.serving import Job
+from app.log_fields import current_trace
 from app.queue.base import RunQueue
-from app.services.giving_up import MAX_TAKEOVERS, give_up, head_of
+from app.services.progress import progress_at
 from app.services.reports import RunReport
 from app.services.runs import RunOptions, run_branch
+from app.services.tasks import open_repository
 from app.services.workplace import Workplace
 from app.vm.events import Listener
 from app.vm.interrupts import Interrupts
@@ -25,41 +27,29 @@ def queue_run(
     *,
     priority: int = 0,
     parallel: int | None = None,
-    is_new: bool = False,
 ) -> None:
-    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then.
+    """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
+    job = Job(task.id, branch, task.namespace, priority, parallel, current_trace())
 
-    ``is_new``: the task was just made, and its row says that it is queued.
-    """
-    if is_new:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
-        return
-    # The status first: a worker may have it before we are back.
-    workplace.tasks.note_run(task.id, branch, "queued", workplace.clock_ms(), error=task.error)
-    try:
-        queue.put(Job(task.id, branch, task.namespace, priority, parallel))
-    except BaseException:
-        workplace.tasks.note_run(task.id, branch, task.status, workplace.clock_ms(), error=task.error)
-        raise
+    progress = None
+    if branch != task.current_branch:
+        with open_repository(workplace, task) as repository:
+            progress = progress_at(repository, repository.head(branch))
+
+    def keep(_: bool) -> None:
+        now_ms = workplace.clock_ms()
+        workplace.tasks.note_run(task.id, branch, "queued", now_ms, progress=progress, error=task.error)
+        queue.keep(job)
+
+    workplace.transactions.together(keep)
+    queue.tell(job)
 
 
 def run_claimed(
-    workplace: Workplace,
-    jobs: JobTable,
-    claim: Claim,
-    interrupts: Interrupts,
-    listener: Listener | None,
+    workplace: Workplace, job: Job, interrupts: Interrupts, listener: Listener | None
 ) -> RunReport | None:
-    """Run a job to its end. ``None`` where it was given up: its worker died of it too often. Raises as
-    :func:`run_branch`."""
-    job = claim.job
+    """Run a job to its end. ``None`` where the task has been ended meanwhile. Raises as :func:`run_branch`."""
     task = workplace.tasks.get(job.task_id)
-    if claim.takeovers:
-        head = head_of(workplace, task, job.branch)
-        takeovers = jobs.note_takeover(claim.number, workplace.presence.owner, head)
-        if takeovers >= MAX_TAKEOVERS:
-            give_up(workplace, task, job.branch, takeovers)
-            return None
     options = RunOptions(interrupts, listener, parallel=job.parallel or WIDTH)
     return run_branch(workplace, task, job.branch, options)
 

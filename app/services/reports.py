@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.db.base import TaskRow
+from app.db.base import Progress, TaskRow
 from app.history.commits import Commit
 from app.history.repository import Repository
 from app.plan.dataflow import FINAL_ANSWER
 from app.plan.model import Json
+from app.services.progress import progress_of
 from app.vm.decisions import Waiting
 from app.vm.machine import RunResult
 from app.vm.state import State
@@ -59,6 +60,7 @@ class RunReport:
     error: Mapping[str, Json] | None
     waiting: Waiting | None = None
     revisions: tuple[Revised, ...] = ()
+    progress: Progress | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,7 +77,9 @@ class RunReport:
         }
 
 
-def report_run(task: TaskRow, branch: str, state: State, result: RunResult) -> RunReport:
+def report_run(
+    task: TaskRow, branch: str, state: State, plan: Mapping[str, Json] | None, result: RunResult
+) -> RunReport:
     """The report of a run that the machine has just left."""
     return RunReport(
         task.id,
@@ -87,10 +91,12 @@ def report_run(task: TaskRow, branch: str, state: State, result: RunResult) -> R
         {**NO_USAGE, **state.usage},
         state.error,
         result.waiting,
+        progress=progress_of(state.control(), plan),
     )
 
 
 def report_at(repository: Repository, task: TaskRow, branch: str, commit: Commit) -> RunReport:
     """The report of a run that ended at ``commit``."""
-    state = State.of(repository.reader.snapshot(commit.tree))
-    return report_run(task, branch, state, RunResult(state.status, commit.oid))
+    snapshot = repository.reader.snapshot(commit.tree)
+    state = State.of(snapshot)
+    return report_run(task, branch, state, snapshot.plan, RunResult(state.status, commit.oid))

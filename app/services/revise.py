@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.db.base import TaskRow
 from app.errors import BaseMoved, BranchMoved, Conflict, InputError, NotFound, PlanRejected
-from app.llm.base import Watch
+from app.observability.watching import Bystanders
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
@@ -20,6 +20,7 @@ from app.planner.rounds import Planned
 from app.services.branches import new_branch_name
 from app.services.leases import find_holder
 from app.services.planning import require_askers, watcher_of
+from app.services.progress import progress_at
 from app.services.reports import Revised
 from app.services.reusing import Fork, called_beyond, earlier_of
 from app.services.revising import Past, commit_revision, read_past
@@ -152,11 +153,13 @@ def suggest_revision(
     plan = plan_from_json(snapshot.plan)
     if only_step is not None and only_step not in {step.seq_no for step in plan.steps}:
         raise NotFound("step", str(only_step), hint="steps: " + ", ".join(str(s.seq_no) for s in plan.steps))
+    if workplace.observers:
+        listener = Bystanders(workplace.observers, listener).hear
     if listener is not None:
         listener(RevisionStarted(askers.model, askers.is_scripted, 1, 1))
     watcher = watcher_of(listener)
     return revise_plan(
-        askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
+        askers.reasoning.followed_by(watcher.of_calls),
         goal=snapshot.goal["goal"],
         catalog=workplace.catalog(task.namespace),
         plan=plan,
@@ -265,7 +268,8 @@ def accept_plan(
             message = f"a branch {name!r} was made meanwhile"
             raise Conflict(message, hint="revise again, or give another --name") from None
         status = COMPLETED if fork.pc is None else "paused"
-    workplace.tasks.note_run(task.id, name, status, workplace.clock_ms())
+        progress = progress_at(repository, bytes.fromhex(revised.commit))
+    workplace.tasks.note_run(task.id, name, status, workplace.clock_ms(), progress=progress)
     return revised
 
 

@@ -9,7 +9,15 @@ from functools import partial
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
+from app.errors import (
+    BranchMoved,
+    ConfigurationError,
+    InputError,
+    LeaseHeld,
+    ModelError,
+    PlanNotClean,
+    StorageError,
+)
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
@@ -17,7 +25,9 @@ from app.plan.parse import plan_from_json
 from app.services.choices import with_choices
 from app.services.kept_replies import KeptReplies
 from app.services.leases import Heartbeat, hold_lease
+from app.services.observing import observed
 from app.services.planning import commit_plan, no_model, watcher_of, write_plan
+from app.services.progress import ProgressNotes, progress_at, progress_here
 from app.services.reports import Revised, RunReport, report_at, report_run
 from app.services.reusing import open_reuse
 from app.services.revising import find_unfinished, revise_failed
@@ -29,7 +39,7 @@ from app.services.watching import watch_models
 from app.services.workplace import Workplace
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
-from app.vm.events import Listener, PlanningStarted, ToolSaid
+from app.vm.events import Flushed, Listener, PlanningStarted, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts, StopAsked
@@ -72,15 +82,23 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
                 # Who ended it was killed before it could say so.
                 _set_status(workplace, task, branch, report.status, report)
             return report
-        revisions: list[Revised] = []
-        while True:
-            report, revised = _run_held(workplace, task, branch, repository, options)
-            if revised is None:
-                break
-            revisions.append(revised)
-            branch = revised.branch
+        with observed(workplace, task, branch, options.listener) as run:
+            options = replace(options, listener=run.listener)
+            run.report = _run_and_revise(workplace, task, branch, repository, options)
         repository.store.finish()
-        return replace(report, revisions=tuple(revisions))
+        return run.report
+
+
+def _run_and_revise(
+    workplace: Workplace, task: TaskRow, branch: str, repository: Repository, options: RunOptions
+) -> RunReport:
+    revisions: list[Revised] = []
+    while True:
+        report, revised = _run_held(workplace, task, branch, repository, options)
+        if revised is None:
+            return replace(report, revisions=tuple(revisions))
+        revisions.append(revised)
+        branch = revised.branch
 
 
 def _run_held(
@@ -95,7 +113,7 @@ def _run_held(
         if revised is not None:
             report = report_at(repository, task, branch, repository.commit(repository.head(branch)))
             _set_status(workplace, task, branch, report.status, report)
-            _set_status(workplace, task, revised.branch, PAUSED)
+            _note_revised(workplace, task, repository, revised)
             return report, revised
         _set_status(workplace, task, branch, RUNNING)
         try:
@@ -107,16 +125,18 @@ def _run_held(
             raise
         except BranchMoved:
             raise  # the branch is another worker's now, and so is its status
-        except BaseException:
+        except BaseException as error:
             heartbeat.raise_if_lost()
+            # What stands in the way is to be seen by who looks at the task, which may be run by nobody who is told.
+            reason = error.message if isinstance(error, ConfigurationError | InputError) else None
             # What went wrong is to be told; that the database can't note it adds nothing.
             with suppress(StorageError):
-                _set_status(workplace, task, branch, PAUSED)
+                workplace.tasks.note_run(task.id, branch, PAUSED, workplace.clock_ms(), error=reason)
             raise
         reached("run.over")
         _set_status(workplace, task, branch, report.status, report)
         if revised is not None:
-            _set_status(workplace, task, revised.branch, PAUSED)  # the current one from here on
+            _note_revised(workplace, task, repository, revised)
         return report, revised
 
 
@@ -128,15 +148,25 @@ def _run(
     heartbeat: Heartbeat,
     options: RunOptions,
 ) -> tuple[RunReport, Revised | None]:
+    listener = options.listener
     head = repository.head(branch)  # again: it may have moved before the lease was ours
+    notes = ProgressNotes(workplace, task, branch)
+
+    def flushed(seconds: float) -> None:
+        notes.flushed(scribe)
+        if listener is not None:
+            listener(Flushed(seconds))
+
     journal = Journal(
         repository.store,
         HEADS + branch,
         head,
         fence=heartbeat.fence,
         every_commit=workplace.flush_every_commit,
+        on_flush=flushed,
     )
     scribe = open_scribe(repository, task.id, journal)
+    heartbeat.on_beat = notes.note
     ended = scribe.state.status in (COMPLETED, CANCELLED)
     if not ended:
         raise_limit(workplace, scribe, options.max_steps)
@@ -164,7 +194,7 @@ def _run(
         result = stop_thinking(workplace, scribe, options.interrupts)
     if result.waiting is not None:
         result = replace(result, waiting=with_choices(repository, result.waiting))
-    return report_run(task, branch, scribe.state, result), revised
+    return report_run(task, branch, scribe.state, scribe.plan, result), revised
 
 
 def _run_machine(
@@ -184,6 +214,7 @@ def _run_machine(
         watcher=None
         if listener is None
         else lambda call, message, fraction: listener(ToolSaid(call.seq_no, call.item, message, fraction)),
+        listener=listener,
     ) as performer:
         machine = Machine(
             scribe=scribe,
@@ -220,7 +251,8 @@ def _plan(
         planned = write_plan(workplace, scribe.goal, askers, watcher_of(options.listener, scribe.state.usage))
     reached("plan.written")
     commit_plan(scribe, planned)
-    _set_status(workplace, task, branch, RUNNING)
+    progress = progress_here(scribe)
+    workplace.tasks.note_run(task.id, branch, RUNNING, workplace.clock_ms(), progress=progress)
 
 
 def _used(repository: Repository, scribe: Scribe) -> Mapping[str, Json]:
@@ -291,5 +323,11 @@ def _set_status(
 ) -> None:
     now = workplace.clock_ms()
     message = report.error["message"] if report is not None and report.error is not None else None
-    steps = report.steps if report is not None else None
-    workplace.tasks.note_run(task.id, branch, status, now, steps=steps, error=message)
+    progress = report.progress if report is not None else None
+    workplace.tasks.note_run(task.id, branch, status, now, progress=progress, error=message)
+
+
+def _note_revised(workplace: Workplace, task: TaskRow, repository: Repository, revised: Revised) -> None:
+    """A revision's branch is the current one from here on."""
+    progress = progress_at(repository, bytes.fromhex(revised.commit))
+    workplace.tasks.note_run(task.id, revised.branch, PAUSED, workplace.clock_ms(), progress=progress)

@@ -12,6 +12,7 @@ from app.db.base import Request, TaskRow
 from app.errors import Conflict, LeaseHeld
 from app.services.branches import require_branch, status_of
 from app.services.leases import find_holder, hold_lease
+from app.services.progress import progress_at
 from app.services.scribes import open_held
 from app.services.tasks import open_repository
 from app.services.workplace import Workplace
@@ -129,7 +130,7 @@ class _Steering:
                 self._refuse(seen.status)
                 if self._request == "cancel":
                     self._commit_stop(heartbeat.fence)
-                self._workplace.tasks.note_run(self._task.id, self._branch, done, self._workplace.clock_ms())
+                self._note(done)
                 return self._look()
         except LeaseHeld:
             return None
@@ -138,7 +139,13 @@ class _Steering:
         """Who ended the run may have been killed before it could say so."""
         rows = self._workplace.tasks.branches(self._task.id)
         if status in _ENDED and any(row.name == self._branch and row.status != status for row in rows):
-            self._workplace.tasks.note_run(self._task.id, self._branch, status, self._workplace.clock_ms())
+            self._note(status)
+
+    def _note(self, status: str) -> None:
+        with open_repository(self._workplace, self._task) as repository:
+            progress = progress_at(repository, repository.head(self._branch))
+        now_ms = self._workplace.clock_ms()
+        self._workplace.tasks.note_run(self._task.id, self._branch, status, now_ms, progress=progress)
 
     def _refuse(self, status: str) -> None:
         done = _PARTICIPLES[self._request]

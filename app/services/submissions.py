@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.db.base import TaskRow
+from app.db.serving import Job
 from app.errors import ConfigurationError, NoModelHere
+from app.log_fields import current_trace
 from app.queue.base import RunQueue
-from app.services.deletion import delete_task
 from app.services.planning import require_askers
-from app.services.queueing import queue_run
 from app.services.task_lists import checked_tags
-from app.services.tasks import MAIN, NewTask, check_goal, submit_task
+from app.services.tasks import NewTask, check_goal, keep_task, prepare_task
 from app.services.workplace import Workplace
 
 
@@ -26,8 +26,14 @@ class Submission:
     parallel: int | None = None
 
 
-def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -> TaskRow:
-    """Make the task and queue it; gives its row.
+def submit_goal(
+    workplace: Workplace,
+    queue: RunQueue,
+    submission: Submission,
+    on_kept: Callable[[TaskRow], None] = lambda _: None,
+) -> TaskRow:
+    """Make the task and queue it; gives its row. ``on_kept`` is called when it is written down, and what
+    that writes is part of the same transaction.
 
     Raises as :func:`app.services.tasks.submit_task`, ``InputError`` for a tag, ``NoModelHere`` where a model would
     have to write the plan and none is configured, ``Busy``; nothing is kept then.
@@ -38,23 +44,20 @@ def submit_goal(workplace: Workplace, queue: RunQueue, submission: Submission) -
     if new.plan is None or new.revise:
         workplace.actor.require("operator")
         _require_model(workplace)
-    row = submit_task(workplace, new)
-    try:
+    made = prepare_task(workplace, new)
+    row = made.row
+    where = (row.id, row.current_branch, row.namespace)
+    job = Job(*where, submission.priority, submission.parallel, current_trace())
+
+    def also() -> None:
+        queue.keep(job)
         if tags:
             workplace.lists.set_tags(row.id, tags)
-        queue_run(
-            workplace,
-            queue,
-            row,
-            MAIN,
-            priority=submission.priority,
-            parallel=submission.parallel,
-            is_new=True,
-        )
-    except BaseException:
-        delete_task(workplace, row)
-        raise
-    return workplace.tasks.get(row.id)
+        on_kept(row)
+
+    keep_task(workplace, made, also)
+    queue.tell(job)
+    return row
 
 
 def _require_model(workplace: Workplace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from app.services.leases import standing
 from app.services.workplace import Workplace
 from app.vm.scribe import Scribe
 from app.vm.state import STATUSES
+from app.vm.usage import NO_USAGE
 
 MAIN: Final = "main"
 MAX_GOAL_CHARS: Final = 100_000
@@ -50,6 +52,15 @@ def check_plan_text(
     return check_text(text, workplace.catalog(namespace))
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedTask:
+    """A task that could be made: its row, the content of ``goal.json``, its plan where one was given."""
+
+    row: TaskRow
+    goal: Mapping[str, Any]
+    plan: Plan | None
+
+
 def submit_task(
     workplace: Workplace, new: NewTask, on_warning: Callable[[Finding], None] | None = None
 ) -> TaskRow:
@@ -58,43 +69,74 @@ def submit_task(
     ``on_warning`` is told what the checker found that is no error. Raises ``InputError``, ``NotFound``
     (namespace) or ``PlanRejected``; nothing is kept then.
     """
+    prepared = prepare_task(workplace, new, on_warning)
+    keep_task(workplace, prepared)
+    return prepared.row
+
+
+def prepare_task(
+    workplace: Workplace, new: NewTask, on_warning: Callable[[Finding], None] | None = None
+) -> PreparedTask:
+    """Check all of it, and keep nothing yet. Raises as :func:`submit_task`."""
     workplace.actor.require("operator")
     new = replace(new, namespace=seen_namespace(workplace, new.namespace))
     goal = _goal_document(workplace, new)
     plan = None if new.plan is None else _checked_plan(workplace, new.plan, new.namespace, on_warning)
     if plan is None:
         workplace.catalog(new.namespace)  # a namespace that doesn't exist is refused before anything is made
-    backend = new.history or workplace.default_store
-    task_id = workplace.new_task_id()
     created_ms = workplace.clock_ms()
-    store = workplace.stores[backend].create(task_id)
-    try:
-        _first_commits(workplace, store, task_id, goal, plan, created_ms)
-        reached("task.stored")
-        row = TaskRow(
-            id=task_id,
-            goal=new.goal,
-            namespace=new.namespace,
-            status="queued",
-            store=backend,
-            current_branch=MAIN,
-            created_ms=created_ms,
-            updated_ms=created_ms,
-            steps=0,
-            error=None,
-        )
+    row = TaskRow(
+        id=workplace.new_task_id(),
+        goal=new.goal,
+        namespace=new.namespace,
+        status="queued",
+        store=new.history or workplace.default_store,
+        current_branch=MAIN,
+        created_ms=created_ms,
+        updated_ms=created_ms,
+        planned_steps=None if plan is None else len(plan.steps),
+        worked_ms=0,
+        usage="{}",
+    )
+    return PreparedTask(row, goal, plan)
+
+
+def keep_task(workplace: Workplace, prepared: PreparedTask, also: Callable[[], None] = lambda: None) -> None:
+    """Make the task, and what ``also`` writes of it: all of that or nothing."""
+    row = prepared.row
+    factory = workplace.stores[row.store]
+
+    def keep(in_doubt: bool) -> None:
+        if in_doubt and workplace.tasks.has(row.id):
+            return
+        if factory.is_in_database:
+            _begin_history(workplace, factory, prepared)
         workplace.tasks.create(row)
-        reached("task.created")
+        also()
+
+    try:
+        if not factory.is_in_database:
+            _begin_history(workplace, factory, prepared)
+        workplace.transactions.together(keep)
     except BaseException:
-        # What went wrong is to be told. Where even this fails, what is left is a history without a task, or a
-        # whole task: nobody knows whether its row came to be.
-        with suppress(StorageError):
-            workplace.tasks.delete(task_id)
-            workplace.stores[backend].delete(task_id)
+        if not factory.is_in_database:
+            # What went wrong is to be told. Where even this fails, what is left is a history without a task, or a
+            # whole task: nobody knows whether its row came to be.
+            with suppress(StorageError):
+                workplace.tasks.delete(row.id)
+                factory.delete(row.id)
         raise
+    reached("task.created")
+
+
+def _begin_history(workplace: Workplace, factory: StoreFactory, prepared: PreparedTask) -> None:
+    row = prepared.row
+    store = factory.create(row.id)
+    try:
+        _first_commits(workplace, store, row.id, dict(prepared.goal), prepared.plan, row.created_ms)
+        reached("task.stored")
     finally:
         store.close()
-    return row
 
 
 def _checked_plan(
@@ -189,7 +231,11 @@ def _as_it_stands(workplace: Workplace, row: TaskRow) -> TaskRow:
 
 
 def task_document(row: TaskRow) -> dict[str, Any]:
-    """A task of a list as JSON; ``branch``, ``steps`` and ``error`` are those of its latest run."""
+    """A task of a list as JSON; ``branch`` to ``error`` are those of its latest run.
+
+    ``steps`` were executed, of the ``planned_steps`` of its plan, of which a loop executes some more than once.
+    ``worked_ms`` is what the calls took together. ``None`` is unknown.
+    """
     return {
         "task_id": row.id,
         "goal": row.goal,
@@ -197,11 +243,23 @@ def task_document(row: TaskRow) -> dict[str, Any]:
         "status": row.status,
         "branch": row.current_branch,
         "steps": row.steps,
+        "planned_steps": row.planned_steps,
+        "worked_ms": row.worked_ms,
+        "cost": _cost(row),
         "error": row.error,
+        "branches": row.branches,
         "history": row.store,
         "created_ms": row.created_ms,
         "updated_ms": row.updated_ms,
     }
+
+
+def _cost(row: TaskRow) -> float | None:
+    """In US dollars."""
+    if row.usage is None:
+        return None
+    cost: float | None = {**NO_USAGE, **json.loads(row.usage)}["cost"]
+    return cost
 
 
 @contextmanager

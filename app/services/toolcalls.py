@@ -52,9 +52,12 @@ def seen_tool(workplace: Workplace, name: str) -> Tool:
     return tool
 
 
-def seen_tools(workplace: Workplace) -> list[Tool]:
-    """The tools that the actor's namespace allows, by name."""
-    allowed = set(workplace.catalog(workplace.actor.namespace).names())
+def seen_tools(workplace: Workplace, namespace: str | None = None) -> list[Tool]:
+    """The tools that a namespace allows, by default the actor's, by name. Raises ``NotFound`` for the namespace."""
+    chosen = namespace if namespace is not None else workplace.actor.namespace
+    if not workplace.actor.sees(chosen):
+        raise NotFound("namespace", str(chosen))
+    allowed = set(workplace.catalog(chosen).names())
     return [tool for tool in workplace.load_registry().list() if tool.name in allowed]
 
 

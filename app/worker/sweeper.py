@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from app.db.serving import Backlog, JobTable, MessageTable, Waiting
 from app.errors import StackVMError, StorageError
+from app.log_fields import tell
 
 SWEEP_SECONDS: Final = 0.5
 _DUTY: Final = "sweep"
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 class Messenger(Protocol):
     """The part of a queue that a sweeper uses."""
 
-    def tell(self, waiting: Sequence[Waiting]) -> None:
+    def remind(self, waiting: Sequence[Waiting]) -> None:
         """Send a message about each."""
 
     def depth(self, namespace: str | None) -> int:
@@ -75,9 +76,9 @@ class Sweeper:
                 if self._messages.elect(_DUTY, self._owner, _DUTY_SECONDS):
                     self.sweep()
             except StackVMError as error:
-                logger.info("nothing is swept: %s", error)
+                tell(logger, logging.INFO, "sweeper.failed", f"nothing is swept: {error}")
             except Exception:
-                logger.exception("nothing is swept by a fault of ours")
+                logger.exception("nothing is swept by a fault of ours", extra={"event": "sweeper.fault"})
         try:
             self._messages.elect(_DUTY, self._owner, 0.0)
         except StorageError:
@@ -91,7 +92,7 @@ class Sweeper:
         limits = self._limits()
         backlog = self._jobs.backlog() if any(name in limits for name in waiting) else None
         due = [each for each in self._messages.due(_MOST) if each.namespace not in limits]
-        self._queue.tell(due)
+        self._queue.remind(due)
         sent = len(due)
         for namespace, count in waiting.items():
             told = sum(each.namespace == namespace for each in due)
@@ -111,7 +112,7 @@ class Sweeper:
             chosen = self._messages.oldest(namespace, most, silent_seconds=_SILENT_SECONDS)
         else:
             chosen = self._messages.most_urgent(namespace, most)
-        self._queue.tell(chosen)
+        self._queue.remind(chosen)
         return len(chosen)
 
 

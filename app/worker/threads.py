@@ -11,15 +11,20 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from math import inf
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
+from app.log_fields import bound, tell
+from app.observability.base import Claimed, HandedBack
+from app.observability.watching import note_all
 from app.queue.base import RunQueue
+from app.services.giving_up import MAX_TAKEOVERS, count_takeovers, give_up
 from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
-from app.vm.events import Event, Listener, RevisionMade
+from app.vm.events import Event, Listener, RevisionMade, StepCommitted
 from app.vm.interrupts import Asked, Interrupts
+from app.worker.trials import Trial, Trials
 
 POLL_SECONDS: Final = 0.5
 """How late a job that another process put is seen."""
@@ -29,6 +34,7 @@ _SOON_SECONDS: Final = 0.1
 _NOW_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.1
 _LIMITS_SECONDS: Final = 1.0
+_TURN_SECONDS: Final = 1.0
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -42,6 +48,16 @@ class Watcher(Protocol):
 
     def close(self, task_id: str, branch: str) -> None:
         """It is over, here; ``branch`` is where it began."""
+
+
+class _Later(NamedTuple):
+    """Somebody is to go on with a run in so many seconds; ``why`` as in :class:`HandedBack`."""
+
+    seconds: float
+    why: str
+
+
+_AT_ONCE: Final = _Later(0.0, "shutdown")
 
 
 class WorkerThreads:
@@ -68,6 +84,7 @@ class WorkerThreads:
         self._running: dict[int, Interrupts] = {}
         self._limits_read: tuple[float, Mapping[str, int]] = (-inf, {})
         self._lock = threading.Lock()
+        self._trials = Trials()
         self._threads: list[threading.Thread] = []
         self.ended = 0
         """How many runs ended here, or wait for somebody."""
@@ -146,7 +163,7 @@ class WorkerThreads:
             try:
                 claim = None if self._stopping.is_set() else self._claim(look.task_id)
             except StackVMError as error:
-                logger.warning("no job can be taken: %s", error)
+                tell(logger, logging.WARNING, "queue.unreadable", f"no job can be taken: {error}")
                 line.settle(found=False)
                 self._stopping.wait(_RETRY_SECONDS)
                 continue
@@ -170,8 +187,11 @@ class WorkerThreads:
             self._running[claim.number] = interrupts
         if self._stopping.is_set():
             interrupts.ask(Asked("pause", _SHUTDOWN))
+        job = claim.job
         try:
-            return self._run_claimed(claim, interrupts)
+            with bound(trace=job.trace, task_id=job.task_id, branch=job.branch):
+                note_all(self._workplace.observers, Claimed(claim.takeovers))
+                return self._run_claimed(claim, interrupts)
         finally:
             with self._lock:
                 del self._running[claim.number]
@@ -181,46 +201,62 @@ class WorkerThreads:
     def _run_claimed(self, claim: Claim, interrupts: Interrupts) -> bool:
         owner = self._workplace.presence.owner
         later = self._run_until(claim, interrupts)
+        if later is not None:
+            note_all(self._workplace.observers, HandedBack(later.why))
         with suppress(StorageError):  # else the claim runs out
             if later is None:
                 self._jobs.remove(claim.number, owner)
                 self.ended += 1
             else:
-                self._jobs.give_back(claim.number, owner, later)
+                self._jobs.give_back(claim.number, owner, later.seconds)
                 self.given_back += 1
             namespace = claim.job.namespace
             if namespace is not None and namespace in self._limits():
                 self._queue.freed(namespace)
-        return later == 0.0
+        return later is not None and later.seconds == 0.0
 
-    def _run_until(self, claim: Claim, interrupts: Interrupts) -> float | None:
-        """Run it; gives after how many seconds somebody is to go on with it, if anybody."""
+    def _run_until(self, claim: Claim, interrupts: Interrupts) -> _Later | None:
+        """Run it; gives when somebody is to go on with it, if anybody."""
         try:
-            report = run_claimed(self._workplace, self._jobs, claim, interrupts, self._listener(claim))
+            takeovers = count_takeovers(self._workplace, self._jobs, claim)
+            if takeovers >= MAX_TAKEOVERS:
+                give_up(self._workplace, claim.job, takeovers)
+                return None
+            trial = self._trials.begin(alone=takeovers == MAX_TAKEOVERS - 1)
+            if trial is None:
+                return _Later(_TURN_SECONDS, "turn")
+            try:
+                report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim, trial))
+            finally:
+                trial.end()
             was_asked = interrupts.asked == Asked("pause", _SHUTDOWN)
-            return 0.0 if report is not None and report.status == "paused" and was_asked else None
+            return _AT_ONCE if report is not None and report.status == "paused" and was_asked else None
         except KeyboardInterrupt:  # it was to stop at once
-            return 0.0
+            return _AT_ONCE
         except LeaseHeld as error:
             # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished. Or it died.
-            logger.info("%s", error)
-            return min(_RETRY_SECONDS, max(_SOON_SECONDS, error.seconds_left))
+            tell(logger, logging.INFO, "run.held", str(error))
+            return _Later(min(_RETRY_SECONDS, max(_SOON_SECONDS, error.seconds_left)), "lease")
         except BranchMoved as error:
-            logger.info("%s", error)
-            return _RETRY_SECONDS
+            tell(logger, logging.INFO, "run.held", str(error))
+            return _Later(_RETRY_SECONDS, "lease")
         except StorageError as error:
-            logger.warning("task %s is put back: %s", claim.job.task_id, error)
-            return _RETRY_SECONDS
+            tell(logger, logging.WARNING, "run.put_back", f"task {claim.job.task_id} is put back: {error}")
+            return _Later(_RETRY_SECONDS, "storage")
         except (NotFound, ConfigurationError, StackVMError) as error:
-            logger.warning("task %s: %s", claim.job.task_id, error)
+            tell(logger, logging.WARNING, "run.refused", f"task {claim.job.task_id}: {error}")
         except Exception:
-            logger.exception("task %s ended by a fault of ours", claim.job.task_id)
+            logger.exception(
+                "task %s ended by a fault of ours", claim.job.task_id, extra={"event": "run.fault"}
+            )
         return None
 
-    def _listener(self, claim: Claim) -> Listener:
+    def _listener(self, claim: Claim, trial: Trial) -> Listener:
         told = self._watcher.open(claim.job.task_id, claim.job.branch) if self._watcher is not None else None
 
         def listen(event: Event) -> None:
+            if isinstance(event, StepCommitted):
+                trial.end()
             if isinstance(event, RevisionMade):
                 # Before anything runs there: whoever takes the job over has to go on with the revision.
                 with suppress(StorageError):

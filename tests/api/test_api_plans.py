@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from look_server import LookServer, look_server
 from plans import assign, call
 
-from app.api.plans import CheckOut, PlanDiffOut
+from app.api.plans import CheckOut, PlanDiffOut, WriterOut
 from app.db.base import NamespaceRow
 
 GOOD = {"version": 1, "steps": [assign(1, final_answer=2)]}
@@ -84,3 +84,32 @@ def test_the_schema_is_one_that_plans_fit(served: LookServer) -> None:
     Draft202012Validator(response.json).validate(GOOD)
     again = served.client.get("/api/plans/schema", headers={"If-None-Match": response.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_a_step_s_variables_are_told_where_they_are_asked_for(served: LookServer) -> None:
+    plan = {
+        "steps": [assign(1, a=1), call(2, "look", "b", {"value": "${a}"}), assign(3, final_answer="${b}")]
+    }
+    found = served.post("/api/plans/check", {"plan": plan, "step": 3})
+    CheckOut.model_validate(found)
+    assert found["scope"] == [
+        {"name": "a", "always": True, "set_by": [1]},
+        {"name": "b", "always": True, "set_by": [2]},
+    ]
+    assert served.post("/api/plans/check", {"plan": plan, "step": 4})["scope"] == []
+    assert served.post("/api/plans/check", {"text": "{", "step": 1})["scope"] is None
+    assert "scope" not in served.post("/api/plans/check", {"plan": plan})
+
+
+def test_who_writes_plans_is_told_without_asking_it(served: LookServer) -> None:
+    found = served.get("/api/plans/writer")
+    WriterOut.model_validate(found)
+    assert found["model"] is None
+    assert "LLM_PROVIDER" in found["hint"]
+
+
+def test_tools_are_listed_for_a_namespace(served: LookServer) -> None:
+    names = [each["tool"] for each in served.get("/api/tools", namespace="blind")["items"]]
+    assert names == ["send"]
+    assert "look" in [each["tool"] for each in served.get("/api/tools")["items"]]
+    served.get("/api/tools", 404, namespace="nowhere")

@@ -259,7 +259,7 @@ def test_a_full_backlog_is_told_and_the_approval_can_be_repeated(
     def full(job: object) -> None:
         raise Busy(10)
 
-    monkeypatch.setattr(queue, "put", full)
+    monkeypatch.setattr(queue, "keep", full)
     found = served.client.post(url(task, number, "approve"))
     assert (found.status_code, found.json["code"], found.headers["Retry-After"]) == (429, "busy", "5")
     monkeypatch.undo()
@@ -342,8 +342,8 @@ def test_steps_are_commented_on(served: LookServer, task: TaskRow) -> None:
         ({"step": 1, "set": [{"path": "parameters.nope.x", "value": 1}]}, 422, "invalid-input"),
         ({"step": 1, "set": [{"path": "[[", "value": 1}]}, 422, "invalid-input"),
         ({**CHANGE, "branch": "nope"}, 404, "not-found"),
-        ({**CHANGE, "name": "a..b"}, 409, "conflict"),
-        ({**CHANGE, "name": "../x"}, 409, "conflict"),
+        ({**CHANGE, "name": "a..b"}, 422, "invalid-name"),
+        ({**CHANGE, "name": "../x"}, 422, "invalid-name"),
         ({**CHANGE, "irreversible": "maybe"}, 422, "invalid-input"),
         ({**CHANGE, "more": 1}, 422, "invalid-input"),
         ({"suggestion": "  "}, 422, "invalid-input"),
@@ -431,3 +431,19 @@ def test_a_base_that_moves_amid_the_approval_is_noticed(
     shown = served.get(url(row, number))
     assert (shown["status"], shown["base_moved"], shown["branch"]) == ("open", True, None)
     assert branches(served, row) == ["main", "main2"]
+
+
+def test_of_a_for_each_only_the_items_that_are_made_again_cost_again(served: LookServer) -> None:
+    steps = [
+        assign(1, values=list(range(100))),
+        call(2, "look", "seen", {"value": "${item}"}, for_each="${values}"),
+        assign(3, final_answer="${seen}"),
+    ]
+    task = served.run(*steps)
+    changed = {"step": 1, "set": [{"path": "parameters.values", "value": [*range(98), "x", "y"]}]}
+    made = served.post(url(task), changed, 201)
+    call_of_step = made["steps"][1]["calls"][0]
+    assert (call_of_step["items"], call_of_step["reused_items"]) == (100, 98)
+    took = call_of_step["earlier"]["duration_ms"]
+    assert made["costs"]["saved"]["duration_ms"] == round(took * 0.98)
+    assert made["costs"]["expected"]["duration_ms"] == round(took * 0.02)

@@ -6,6 +6,7 @@ CI makes a few runs; ``CHAOS_DROPS=200`` is the full size.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from databases import SERVERS, shared_database
 from dropping_proxy import DroppingProxy
 from outside import Outside, check, open_place, run
 
-from app.db.base import NO_ITEM, Attempt, BranchRow, FinishedEffect, NamespaceRow, TaskRow
+from app.db.base import NO_ITEM, Attempt, BranchRow, FinishedEffect, NamespaceRow, Progress, TaskRow
 from app.db.engine import parse_url
 from app.db.leases import SqlLeases
 from app.db.ledger import SqlLedger
@@ -224,20 +225,20 @@ def test_a_task_is_made_noted_and_deleted(doubt: Doubt) -> None:
     with pytest.raises(Conflict):
         tasks.create(TASK)
     with doubt.lost_answers():
-        tasks.note_run("t", "main", "running", 5, steps=3)
+        tasks.note_run("t", "main", "running", 5, progress=Progress(3, 4, 10, "{}"))
     with doubt.lost_answers():
         tasks.note_branch("t", "b", "paused", 6)
     with doubt.lost_answers():
         tasks.note_source("t", "b", "main", "0" * 40)
     with doubt.lost_answers():
-        tasks.set_current_branch("t", "b")
+        tasks.set_current_branch("t", "b", 7)
     assert (other.get("t").status, other.get("t").steps, other.get("t").current_branch) == ("paused", 3, "b")
     assert other.branches("t") == [
         BranchRow("b", "paused", 6, "main", "0" * 40),
         BranchRow("main", "running", 1),
     ]
     with doubt.lost_answers():
-        tasks.delete_branch("t", "b")
+        tasks.delete_branch("t", "b", 7)
     with doubt.lost_answers():
         tasks.delete("t")
     assert other.list() == []
@@ -315,7 +316,7 @@ def test_who_stays_away_is_told_once_and_given_up_once(
             SqlLeases(database).release("t", "main", 1)
         assert "tried for" not in str(raised.value)
         (said,) = caplog.messages
-        assert "trying again for 1 s" in said
+        assert re.search(r"trying again for [01] s", said)
         assert "stackvm_test" in said
         proxy.refuses = False
         SqlTasks(database).create(TASK)

@@ -28,14 +28,18 @@ def test_tasks_are_listed_newest_first(cli: CommandLine, task: str) -> None:
     assert [document["task_id"] for document in documents] == [failed, task]
     assert documents[0]["status"] == "failed"
     assert documents[0]["error"] == "RuntimeError: no luck"
-    assert documents[1] | {"created_ms": 0, "updated_ms": 0} == {
+    assert documents[1] | {"created_ms": 0, "updated_ms": 0, "worked_ms": 0} == {
         "task_id": task,
         "goal": "test",
         "namespace": None,
         "status": "completed",
         "branch": "main",
         "steps": 10,
+        "planned_steps": 8,
+        "worked_ms": 0,
+        "cost": 0.0,
         "error": None,
+        "branches": 1,
         "history": "sql",
         "created_ms": 0,
         "updated_ms": 0,

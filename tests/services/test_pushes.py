@@ -69,9 +69,11 @@ class Queue:
         self.jobs: list[Job] = []
         self.is_full = False
 
-    def put(self, job: Job) -> None:
+    def keep(self, job: Job) -> None:
         if self.is_full:
             raise Busy(3)
+
+    def tell(self, job: Job) -> None:
         self.jobs.append(job)
 
     def withdraw(self, task_id: str, branch: str | None = None) -> None:

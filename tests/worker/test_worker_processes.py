@@ -84,7 +84,7 @@ def test_workers_are_killed_and_the_queue_is_purged_and_every_run_ends_once(
     assert fleet.owners() == {}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_worker_on_another_machine_is_followed_when_its_lease_has_run_out(
     made: ExitStack, tmp_path: Path
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_worker_on_another_machine_is_followed_when_its_lease_has_run_out(
     fleet.check(8, killed=True)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_redis_gives_messages_again_amid_their_runs_and_no_step_is_done_twice(
     made: ExitStack, tmp_path: Path
 ) -> None:
@@ -120,20 +120,21 @@ def test_redis_gives_messages_again_amid_their_runs_and_no_step_is_done_twice(
     fleet.check(10)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["embedded", "rabbitmq"])
 def test_a_task_that_kills_its_worker_is_given_up_and_others_go_on(
     made: ExitStack, tmp_path: Path, kind: str
 ) -> None:
     fleet = make_fleet(made, tmp_path, kind)
     [poisoned] = fleet.submit(POISON)
-    others = fleet.submit(chain(10, 0.2), 4)
+    # Some get nowhere before the poison works, and are lost with it each time.
+    others = fleet.submit(chain(3, 3.0), 2) + fleet.submit(chain(10, 0.2), 2)
     stopping = threading.Event()
 
     def supervise() -> None:
         while not stopping.wait(0.2):
             if len(fleet.living()) < 1:
-                fleet.start("-c", "3")
+                fleet.start("-c", "5")
 
     supervisor = threading.Thread(target=supervise)
     supervisor.start()
@@ -149,25 +150,25 @@ def test_a_task_that_kills_its_worker_is_given_up_and_others_go_on(
     assert fleet.world("poison") == {(poisoned, 2): 3}
     fleet.ids = others
     fleet_lines = fleet.world("done")
-    assert len(fleet_lines) == 40
+    assert len(fleet_lines) == 26
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis", "embedded"])
 def test_workers_are_replaced_one_after_the_other_and_nothing_is_done_twice(
     made: ExitStack, tmp_path: Path, kind: str
 ) -> None:
-    fleet = make_fleet(made, tmp_path, kind, LEASE_SECONDS=30)
+    fleet = make_fleet(made, tmp_path, kind, LEASE_SECONDS=90)
     fleet.submit(chain(10, 0.2), 12)
     old = [fleet.start("-c", "4", "--json") for _ in range(2)]
     fleet.wait_until(lambda: len(fleet.world("done")) > 8)
     for process in old:
         fleet.start("-c", "4", "--json")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert fleet.takeovers() == 0
     # No lease had to run out: what was given back is taken by others at once.
-    fleet.wait(seconds=25)
+    fleet.wait(seconds=80)
     fleet.check(10)
     fleet.stop()
     documents = fleet.said()
@@ -176,10 +177,10 @@ def test_workers_are_replaced_one_after_the_other_and_nothing_is_done_twice(
     assert all(each["left"] == 0 for each in documents)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_second_signal_ends_a_worker_amid_its_step(made: ExitStack, tmp_path: Path) -> None:
-    fleet = make_fleet(made, tmp_path, LEASE_SECONDS=30)
-    fleet.submit(chain(1, 8.0, "look"))
+    fleet = make_fleet(made, tmp_path, LEASE_SECONDS=30, SHUTDOWN_SECONDS=60)
+    fleet.submit(chain(1, 25.0, "look"))
     process = fleet.start("-c", "1")
     fleet.wait_until(lambda: fleet.status(fleet.ids[0]) == "running")
     time.sleep(0.5)
@@ -187,13 +188,13 @@ def test_a_second_signal_ends_a_worker_amid_its_step(made: ExitStack, tmp_path: 
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(7) == 130
+    assert process.wait(20) == 130
     assert list(fleet.owners().values()) == [None]
     fleet.start("-c", "1")
     fleet.wait()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_clocks_that_differ_by_a_minute_take_no_run_away(made: ExitStack, tmp_path: Path) -> None:
     fleet = make_fleet(made, tmp_path)
     fleet.submit(chain(12, 0.4), 8)

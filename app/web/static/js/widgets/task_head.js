@@ -1,0 +1,66 @@
+// The head of every screen of a task: its goal, how the branch stands, which branch, which view, and what can be done.
+import { cx, html, useState } from "../core/html.js";
+import { announce } from "../core/announce.js";
+import { post, toProblem } from "../core/api.js";
+import { oneLine, shortId } from "../core/format.js";
+import { Link, href, navigate, path } from "../core/router.js";
+import { may } from "../core/session.js";
+import { ProblemNote } from "./problem_note.js";
+import { StatusMark } from "./status_mark.js";
+
+const VIEWS = [["", "Run"], ["plan", "Plan"], ["timeline", "Timeline"]];
+const ACTIVE = ["running", "planning", "queued"];
+
+/** The address of a view of the task: "" is the run, "plan", "timeline". */
+export const viewOf = (id, view, query) => href(view ? path`/tasks/${id}/` + view : path`/tasks/${id}`, query);
+
+function Actions({ id, branch, status, onDone, onProblem }) {
+  const [busy, setBusy] = useState(false);
+  const ask = async (verb) => {
+    setBusy(true);
+    try {
+      await post(path`/api/tasks/${id}/` + verb, { branch });
+      announce(`Asked to ${verb}`);
+      onProblem(null);
+      onDone?.();
+    } catch (error) {
+      onProblem(toProblem(error));
+    }
+    setBusy(false);
+  };
+  if (!may("operator")) return null;
+  return html`<div class="task-actions">
+    ${["running", "planning"].includes(status) && html`<button type="button" class="small" disabled=${busy} onClick=${() => ask("pause")}>Pause</button>`}
+    ${["paused", "failed"].includes(status) && html`<button type="button" class="small" disabled=${busy} onClick=${() => ask("resume")}>Resume</button>`}
+    ${[...ACTIVE, "paused", "waiting"].includes(status) && html`<button type="button" class="small" disabled=${busy} onClick=${() => ask("cancel")}>Cancel</button>`}
+  </div>`;
+}
+
+/**
+ * @param {{task: any, branches: any[], branch: string, view: "" | "plan" | "timeline", query: Object, onDone?: () => void}} props
+ *   `branch` is the one that is shown; the links keep `branch` and `commit` of `query`
+ */
+export function TaskHead({ task, branches, branch, view, query, onDone }) {
+  const [problem, setProblem] = useState(null);
+  const id = task.task_id;
+  const here = branches.find((each) => each.branch === branch);
+  const status = here?.status ?? task.status;
+  const kept = { branch: query.branch, commit: query.commit };
+  return html`<header class="task-head">
+    <div class="task-title">
+      <h1 title=${oneLine(task.goal, 1_000)}>${oneLine(task.goal)}</h1>
+      <code class="quiet" title=${id}>${shortId(id)}</code>
+    </div>
+    <div class="task-line">
+      <${StatusMark} status=${status} />
+      <label class="branch-choice"><span class="visually-hidden">Branch</span>
+        <select value=${branch} onChange=${(event) => navigate(viewOf(id, view, { branch: event.target.value }))}>
+          ${branches.map((each) => html`<option key=${each.branch} value=${each.branch}>${each.branch} (${each.status})</option>`)}
+        </select></label>
+      <nav aria-label="Views of the task">${VIEWS.map(([name, title]) => html`
+        <${Link} key=${name} to=${viewOf(id, name, kept)} class=${cx("view", name === view && "here")} aria-current=${name === view ? "page" : undefined}>${title}</${Link}>`)}</nav>
+      <${Actions} id=${id} branch=${branch} status=${status} onDone=${onDone} onProblem=${setProblem} />
+    </div>
+    <${ProblemNote} problem=${problem} onClose=${() => setProblem(null)} />
+  </header>`;
+}
