@@ -29,7 +29,7 @@ RUNS := 200
 BENCH :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-distributed bench-peers clean
+.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-distributed bench-fleet bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-server: $(READY_DEV) ## Measure a server under load (BENCH=options, such a
 
 bench-distributed: $(READY_DEV) ## Measure workers on MariaDB and RabbitMQ (BENCH=options, such as --broker redis --tasks 100)
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.distributed $(BENCH)
+
+bench-fleet: $(READY_DEV) ## What 1 to 1,000 workers carry: measured costs, a simulation, and real fleets to hold it against
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.fleet $(BENCH)
 
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from sqlalchemy import func, select
 from app.db.models import jobs, tasks
 from app.db.session import open_database
 from benchmarks.figures import Figure
+from benchmarks.fleet_costs import processor_seconds
 from benchmarks.report import machine, print_table
 from benchmarks.submitting import percentile
 
@@ -38,7 +38,7 @@ _WIDTH: Final = 120
 
 
 @contextmanager
-def _fleet(options: argparse.Namespace, **settings: object) -> Iterator[Fleet]:
+def open_fleet(options: argparse.Namespace, **settings: object) -> Iterator[Fleet]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         url = stack.enter_context(new_database(options.database, folder))
@@ -51,15 +51,15 @@ def _fleet(options: argparse.Namespace, **settings: object) -> Iterator[Fleet]:
 
 def throughput(options: argparse.Namespace) -> Iterator[Figure]:
     """Submitted before any worker is there; measured from the first claim to the last end."""
-    with _fleet(options) as fleet:
+    with open_fleet(options) as fleet:
         fleet.submit(chain(STEPS, STEP_SECONDS, "look"), options.tasks)
         for _ in range(options.workers):
             fleet.start("-c", str(options.threads), "--quiet")
         _wait(lambda: any(fleet.owners().values()))
         begun = perf_counter()
-        _wait(lambda: _waiting(fleet) == 0, 0.1)
+        _wait(lambda: waiting_jobs(fleet) == 0, 0.1)
         seconds = perf_counter() - begun
-        cpu = sum(_cpu_seconds(process.pid) for process in fleet.living())
+        cpu = sum(processor_seconds(process.pid) for process in fleet.living())
         lost, wrong = _lost_and_wrong(fleet)
     ideal = options.tasks * STEPS * STEP_SECONDS / (options.workers * options.threads)
     name = f"{options.tasks} tasks of {STEPS} steps, {options.workers} × {options.threads}"
@@ -71,7 +71,7 @@ def throughput(options: argparse.Namespace) -> Iterator[Figure]:
 
 def first_step(options: argparse.Namespace) -> Iterator[Figure]:
     """From the submission's beginning to the commit of the first step, on workers that do nothing else."""
-    with _fleet(options) as fleet:
+    with open_fleet(options) as fleet:
         for _ in range(options.workers):
             fleet.start("-c", str(options.threads), "--quiet")
         fleet.open_server()
@@ -94,13 +94,13 @@ def kills(options: argparse.Namespace) -> Iterator[Figure]:
     """A worker dies every 2 s, and all messages are taken away as often."""
     still: list[float] = []
     count = 0
-    with _fleet(options, LEASE_SECONDS=LEASE_SECONDS) as fleet:
+    with open_fleet(options, LEASE_SECONDS=LEASE_SECONDS) as fleet:
         fleet.submit(chain(STEPS, 0.1), options.runs)
         for _ in range(options.workers):
             fleet.start("-c", str(options.threads), "--quiet")
         chance = random.Random(1)
         deadline = monotonic() + _PATIENCE_SECONDS
-        while _waiting(fleet) and monotonic() < deadline:
+        while waiting_jobs(fleet) and monotonic() < deadline:
             sleep(_KILL_SECONDS)
             victim = chance.choice(fleet.living())
             mark = f":{victim.pid}/"
@@ -130,13 +130,7 @@ def kills(options: argparse.Namespace) -> Iterator[Figure]:
     )
 
 
-def _cpu_seconds(pid: int) -> float:
-    """What a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _waiting(fleet: Fleet) -> int:
+def waiting_jobs(fleet: Fleet) -> int:
     """How many jobs there are, free or not."""
     asking = select(func.count()).select_from(jobs)
     return int(fleet.database.ask(lambda connection: connection.execute(asking).scalar_one()))
