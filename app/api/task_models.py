@@ -174,11 +174,23 @@ class SetOut(BaseModel):
     commit: str
 
 
+class WaitingItemOut(BaseModel):
+    """An item of a `for_each` that waits."""
+
+    item: int
+    inputs: dict[str, Any]
+    attempt: int
+    reason: str
+
+
 class WaitingOut(BaseModel):
-    """A task that waits, and for what."""
+    """A branch that waits, and for what. `error`: it can't be read."""
 
     task: TaskOut
+    branch: str
     waiting: dict[str, Any] | None
+    items: list[WaitingItemOut] = Field(description="of a for_each: those that wait, at most 100")
+    count: int = Field(description="how many items wait; 0: the call is no item of a for_each")
     error: str | None
 
 
