@@ -32,7 +32,7 @@ function useWaiting(isIn) {
     let timer = null;
     const known = new Map();
     const load = () =>
-      get("/api/tasks", { status: "waiting", limit: MOST }).then((page) => setCount(page.items.length), () => null);
+      get("/api/tasks", { status: "waiting", any_branch: true, limit: MOST }).then((page) => setCount(page.items.length), () => null);
     const later = () => {
       timer ??= setTimeout(() => {
         timer = null;
