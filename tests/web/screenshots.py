@@ -112,7 +112,9 @@ def take(browser: Browser, scenery: Scenery, screens: list[Screen], folder: Path
 def main() -> None:
     """What `make screenshots` does."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="only these screens: " + ", ".join(each.name for each in SCREENS))
+    parser.add_argument(
+        "names", nargs="*", help="only these screens: " + ", ".join(each.name for each in SCREENS)
+    )
     parser.add_argument("--into", type=Path, default=FOLDER, help="the folder")
     options = parser.parse_args()
     screens = [each for each in SCREENS if not options.names or each.name in options.names]

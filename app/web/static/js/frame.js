@@ -84,7 +84,7 @@ export function Frame({ session, children }) {
       <${Places} session=${session} waiting=${waiting} path=${path} />
       <div class="top-end">
         ${link === "away" && html`<span class="away" role="status">connection lost, trying again</span>`}
-        <${Link} to="/new" class="button primary small"><${Icon} name="add" /><span>New task</span></${Link}>
+        <${Link} to="/new" class="button primary small" aria-label="New task"><${Icon} name="add" /><span>New task</span></${Link}>
         <button class="bare" onClick=${nextTheme} title=${`Theme: ${chosen}`} aria-label=${`Theme: ${chosen}. Change it`}><${Icon} name=${THEMES[chosen]} size=${15} /></button>
         <button class="bare" onClick=${() => setHelp(true)} title="Keys (?)" aria-label="Show all keys"><${Icon} name="help" size=${15} /></button>
         ${session.keysNeeded && html`<span class="who" title=${`${session.role}${session.namespace ? ` of ${session.namespace}` : ""}`}>${session.name}</span>

@@ -41,7 +41,7 @@ function NewKey({ isFirst, onMade }) {
   return html`<form class="new-key" onSubmit=${make} aria-label="New key">
     <div class="field-row">
       <label class="field"><span class="label">For whom</span><input required maxlength="100" value=${form.name} onInput=${set("name")} placeholder="who or what will use it" /></label>
-      <label class="field"><span class="label">Role</span><select value=${form.role} onChange=${set("role")}>${Object.entries(ROLES).map(([role, does]) => html`<option value=${role}>${role}: ${does}</option>`)}</select></label>
+      <label class="field"><span class="label">Role</span><select value=${form.role} onChange=${set("role")}>${Object.entries(ROLES).map(([role, does]) => html`<option value=${role} title=${does}>${role}</option>`)}</select><span class="quiet">${ROLES[form.role]}</span></label>
       <label class="field"><span class="label">Namespace</span><select value=${form.namespace} onChange=${set("namespace")}><option value="">all</option>${namespaces?.items.map((each) => html`<option value=${each.namespace}>${each.namespace}</option>`)}</select></label>
       <label class="field"><span class="label">Days</span><input type="number" min="1" max="36500" value=${form.days} onInput=${set("days")} placeholder="until revoked" /></label>
     </div>

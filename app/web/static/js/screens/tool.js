@@ -20,14 +20,15 @@ const limitsOf = (schema) => Object.entries(LIMITS).filter(([name]) => schema[na
 function Parameters({ schema }) {
   const required = new Set(schema.required ?? []);
   const all = Object.entries(schema.properties ?? {});
+  const isTold = all.some(([, each]) => each.description);
   if (all.length === 0) return html`<p class="quiet">It takes no arguments${schema.additionalProperties ? " of known names; others are given to it as they are" : ""}.</p>`;
   return html`<div class="object-table" tabindex="0" role="region" aria-label="Arguments"><table class="parameters">
-    <thead><tr><th>argument</th><th>type</th><th>default</th><th>what it is</th></tr></thead>
+    <thead><tr><th>argument</th><th>type</th><th>default</th>${isTold && html`<th>what it is</th>`}</tr></thead>
     <tbody>${all.map(([name, each]) => html`<tr key=${name}>
       <td><code>${name}</code></td>
       <td>${typeOf(each, schema)} <span class="quiet">${limitsOf(each)}</span></td>
       <td>${required.has(name) ? html`<strong>needed</strong>` : html`<code>${each.default === undefined ? "–" : JSON.stringify(each.default)}</code>`}</td>
-      <td class="wrap">${each.description ?? ""}</td></tr>`)}</tbody>
+      ${isTold && html`<td class="wrap">${each.description ?? ""}</td>`}</tr>`)}</tbody>
   </table></div>
   ${schema.additionalProperties && html`<p class="quiet">Arguments of other names are given to it as they are.</p>`}`;
 }

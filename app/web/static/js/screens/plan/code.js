@@ -4,8 +4,11 @@ import { copy } from "../../core/announce.js";
 import { CodeEditor } from "../../widgets/code_editor.js";
 import { Findings, marksOf, placeOf, stepPathsOf, useCheck } from "../../widgets/findings.js";
 import { placesOf } from "../../widgets/json_places.js";
+import { EditorView } from "../../../vendor/codemirror.js";
 import { ordered, toText } from "../../widgets/json_text.js";
 import { ProblemNote } from "../../widgets/problem_note.js";
+
+const FOCUSABLE = EditorView.contentAttributes.of({ tabindex: "0" });
 
 /** @param {{plan: any, namespace: string | null, looked: number | null}} props */
 export function PlanCode({ plan, namespace, looked }) {
@@ -30,6 +33,6 @@ export function PlanCode({ plan, namespace, looked }) {
     <div class="plan-code-head"><${Findings} checked=${pending ? null : checked} onPick=${pick} />
       <button type="button" class="small" onClick=${() => copy(text, "Copied the plan")}>Copy</button></div>
     <${ProblemNote} problem=${problem} />
-    <div class="plan-code-text"><${CodeEditor} value=${text} label="The plan as JSON" readOnly=${true} marks=${marks} handle=${view} /></div>
+    <div class="plan-code-text"><${CodeEditor} value=${text} label="The plan as JSON" readOnly=${true} extra=${FOCUSABLE} marks=${marks} handle=${view} /></div>
   </div>`;
 }

@@ -120,7 +120,7 @@ export function Graph({ model, by, open, linkOf, items, onToggle, looked, onLook
         ${model.clusters.map((cluster) => places[cluster.id] && html`<g key=${cluster.id} class="graph-cluster" transform=${`translate(${places[cluster.id].x} ${places[cluster.id].y})`}>
           <rect width=${places[cluster.id].width} height=${places[cluster.id].height} rx="10" />
           <g role="button" tabindex="0" class="cluster-close" aria-label=${`Fold the loop of steps ${cluster.steps[0].seq_no} to ${cluster.steps.at(-1).seq_no}`} onClick=${() => onToggle(cluster.id)}
-            onKeyDown=${(event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), onToggle(cluster.id))}><rect width="52" height="18" rx="4" x="10" y="-9" /><text x="17" y="4">loop −</text></g></g>`)}
+            onKeyDown=${(event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), onToggle(cluster.id))}><rect width="52" height="18" rx="4" x="10" y="-9" /><text x="17" y="4" aria-hidden="true">loop −</text></g></g>`)}
         ${model.control.map((edge) => found?.lines[edge.id] && isNear(edge) && html`<${ControlEdge} key=${edge.id} edge=${edge} line=${found.lines[edge.id]} isLit=${touches(edge)} />`)}
         ${data.map((edge) => {
           const points = found.lines[edge.id]?.points;

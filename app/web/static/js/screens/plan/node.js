@@ -24,11 +24,20 @@ function linesOf(node) {
   return { number: String(step.seq_no), title: nameOf(step), about };
 }
 
-/** What a screen reader is told of a node. */
-export function labelOf(node) {
+/** The texts of a node as they are drawn. */
+function textsOf(node) {
   const { number, title, about } = linesOf(node);
-  const more = [node.step?.for_each && "for each item", node.step?.effect, about && oneLine(about, 80), WORDS[node.state]];
-  return `${node.kind === "step" ? "step" : "steps"} ${number} ${title}, ${more.filter(Boolean).join(", ")}`;
+  const live = node.step?.live;
+  const second = live?.count ? `${count(live.done)} of ${plural(live.count, "item")}` : about;
+  const visits = node.step?.visits > 1 ? `×${node.step.visits}` : "";
+  return { number, title: oneLine(title, CHARS - number.length), second: oneLine(second, 34), visits };
+}
+
+/** What a screen reader is told of a node: what one sees, and what is told by shapes alone. */
+function labelOf(node) {
+  const { number, title, second, visits } = textsOf(node);
+  const more = [node.step?.for_each && "for each item", node.step?.effect, WORDS[node.state]];
+  return [[number, title, second, visits].filter(Boolean).join(" "), ...more.filter(Boolean)].join(", ");
 }
 
 function Items({ items, y }) {
@@ -66,22 +75,19 @@ function Mark({ state }) {
  *   onOpen: () => void, onPick: (event: any) => void, onLook: (id: string | null) => void}} props
  */
 export function Node({ node, place, to, items, isOpen, isLit, onOpen, onPick, onLook }) {
-  const { number, title, about } = linesOf(node);
+  const { number, title, second, visits } = textsOf(node);
   const isGroup = node.kind !== "step";
   const canOpen = isGroup || node.step.for_each;
   const { live } = node.step ?? {};
-  const second = live?.count ? `${count(live.done)} of ${plural(live.count, "item")}` : about;
-  const cut = (text, most) => oneLine(text, most);
-  const room = CHARS - number.length;
   const classes = ["graph-node", `state-${node.state}`, isLit && "lit"].filter(Boolean).join(" ");
   const content = html`<${Shape} kind=${node.kind} forEach=${node.step?.for_each} height=${place.height} />
     <${Mark} state=${node.state} />
-    <text class="node-title" x="34" y="18"><tspan class="node-number">${number}</tspan> ${cut(title, room)}</text>
-    <text class="node-about" x="34" y="33">${cut(second, 34)}</text>
+    <text class="node-title" x="34" y="18"><tspan class="node-number">${number}</tspan> ${title}</text>
+    <text class="node-about" x="34" y="33">${second}</text>
     ${live?.count > 0 && html`<rect class="node-progress" y=${place.height - 3} height="3" rx="1.5" width=${(WIDTH * live.done) / live.count} />`}
     ${node.step && ["write", "irreversible"].includes(node.step.effect) && html`<path class=${`node-effect effect-${node.step.effect}`} d=${node.step.effect === "write" ? "M213 20l.6-2.6 6-6 2 2-6 6z" : "M217 10l6 10.5h-12z"}><title>${node.step.effect}</title></path>`}
-    ${node.step?.visits > 1 && html`<text class="node-visits" x=${WIDTH - 10} y="33">×${node.step.visits}</text>`}
-    ${items !== undefined && html`<${Items} items=${items} y=${40} />`}`;
+    ${visits && html`<text class="node-visits" x=${WIDTH - 10} y="33">${visits}</text>`}
+    ${items !== undefined && html`<g aria-hidden="true"><${Items} items=${items} y=${40} /></g>`}`;
   const look = { onPointerEnter: () => onLook(node.id), onPointerLeave: () => onLook(null), onFocus: () => onLook(node.id), onBlur: () => onLook(null) };
   return html`<g class=${classes} transform=${`translate(${place.x} ${place.y})`} data-node=${node.id}>
     ${isGroup
