@@ -25,9 +25,11 @@ TASKS := 100000
 COMMITS := 10000
 RUNS := 200
 BENCH :=
+# Which screens `make screenshots` takes; empty: all.
+ONLY :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-peers clean
+.PHONY: help run serve test chaos check format docs screenshots migrate vendor fuzz bench bench-server bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +89,9 @@ vendor: ## Fetch the viewer's libraries anew, at the versions of app/web/vendori
 
 docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
 	@$(BIN)/python -m app.cli.reference
+
+screenshots: $(READY_DEV) ## Take the pictures of the viewer anew, into docs/images/viewer (ONLY=names of screens)
+	@PYTHONPATH=.:tests:tests/web $(BIN)/python -m screenshots $(ONLY)
 
 bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
 	@$(BIN)/python -m benchmarks
