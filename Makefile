@@ -9,6 +9,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PEERS := .venv-peers
 FUZZ := .venv-fuzz
 READY_FUZZ := $(FUZZ)/.ready
+DEPLOY := .venv-deploy
+READY_DEPLOY := $(DEPLOY)/.ready
 # Sizes of `make chaos`; POINTS empty: a kill at every crash point in every combination. CHAOS: more options.
 KILLS := 1000
 POINTS :=
@@ -53,6 +55,11 @@ $(READY_FUZZ): tests/fuzz/requirements.txt
 	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/fuzz/requirements.txt
 	@touch $@
 
+$(READY_DEPLOY): tests/deploy/requirements.txt
+	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	@$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/deploy/requirements.txt
+	@touch $@
+
 run: $(READY) migrate ## Set up, then run a goal; the plan is your model's (LLM_PROVIDER), else a scripted one
 	@SCRIPTED_REPLIES=examples/scripted/longest_modules.yaml $(BIN)/stackvm execute \
 	  --goal "Which are the longest modules under app/, and what does each begin with?"
@@ -63,8 +70,9 @@ serve: $(READY) migrate ## Set up, then serve the API at 127.0.0.1:8080 (SERVE=o
 migrate: $(READY) ## Bring the database (DATABASE_URI, or SQLite under var/) to the newest schema
 	@$(BIN)/alembic --config migrations.ini upgrade head
 
-test: $(READY_DEV) $(READY_FUZZ) ## Set up, then run the tests
-	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis $(BIN)/python -m pytest --numprocesses 2 --quiet
+test: $(READY_DEV) $(READY_FUZZ) $(READY_DEPLOY) ## Set up, then run the tests
+	@SCHEMATHESIS=$(CURDIR)/$(FUZZ)/bin/schemathesis CLIENT_GENERATOR=$(CURDIR)/$(FUZZ)/bin/openapi-python-client \
+	  DEPLOY_CHECKS=$(CURDIR)/$(DEPLOY)/bin $(BIN)/python -m pytest --numprocesses 2 --quiet
 
 chaos: $(READY_DEV) ## Kill, stall and compare at full size (an hour); smaller: make chaos KILLS=100 POINTS=100 PLANS=500
 	@PYTHONPATH=.:tests:tests/vm $(BIN)/python -m chaos --kills $(KILLS) $(if $(POINTS),--points $(POINTS)) \
@@ -106,4 +114,4 @@ bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environm
 	@$(PEERS)/bin/python -m benchmarks.peers
 
 clean: ## Remove the environments and caches; var/, where runs live, stays
-	rm -rf $(VENV) $(PEERS) $(FUZZ) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(FUZZ) $(DEPLOY) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -17,8 +17,12 @@ if _FOLDER not in os.environ:
     _made.append((os.getpid(), os.environ[_FOLDER]))
 
 # Behind it: what counts looks for the folder when it is loaded.
+from gunicorn.glogging import Logger  # noqa: E402
 from prometheus_client import multiprocess  # noqa: E402
 
+from app.config import load_settings  # noqa: E402
+from app.errors import StackVMError  # noqa: E402
+from app.observability.logs import is_pretty, set_up_logs  # noqa: E402
 from app.server import refuse_open_bind  # noqa: E402
 
 worker_class = "gthread"
@@ -30,6 +34,21 @@ graceful_timeout = 30
 keepalive = 30
 limit_request_line = 8190
 control_socket_disable = True
+try:
+    _settings = load_settings()
+except StackVMError as error:
+    sys.exit(f"error: {error}")
+
+
+class _Lines(Logger):
+    """Gunicorn's lines look like all others. Requests have lines of our own; `--access-logfile` adds gunicorn's."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        set_up_logs(_settings.log_format, _settings.log_level)
+
+
+logger_class = _Lines
 
 
 def on_starting(server: Any) -> None:
@@ -43,7 +62,10 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Say where it is."""
     for listener in server.LISTENERS:
-        print(f"StackVM answers at {listener}", file=sys.stderr)
+        if is_pretty(_settings.log_format):
+            print(f"StackVM answers at {listener}", file=sys.stderr)
+        else:
+            server.log.info("StackVM answers at %s", listener, extra={"event": "server.ready"})
 
 
 # Every open event stream is a file to the process; the soft limit is often 1,024.

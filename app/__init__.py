@@ -8,10 +8,11 @@ The map of the package, doors first; imports go down only (``tests/test_layers.p
     api, worker    a server's doors: HTTP, and the threads that run
     remote         another server, asked over HTTP: what commands do with ``--server``
     services       use cases: verbs, transactions
+    observability  lines, figures and spans of what goes on
     vm, planner    interpreter, machine, replay; from a goal to a plan
     history, tools, db, llm adapters: git objects and their stores; what steps may call; rows; models
     plan           the language: model, parser, references, expressions, checker, diff
-    config, errors
+    config, errors, log_fields
 """
 
 from __future__ import annotations

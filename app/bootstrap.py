@@ -34,6 +34,8 @@ from app.llm.budget import Budget
 from app.llm.factory import Models, limits_of, open_models
 from app.llm.gateway import Gateway
 from app.llm.prices import load_prices
+from app.observability.base import Observer
+from app.observability.opening import Observing, observe_commands
 from app.queue.base import RunQueue
 from app.queue.embedded import EmbeddedQueue
 from app.services.doctor import Check, check, check_folder
@@ -66,12 +68,14 @@ def workplace(settings: Settings | None = None, *, check_schema: bool = True) ->
     settings = settings or load_settings()
     database = open_database(settings.database_url, settings.database_patience)
     presence = open_presence(settings)
+    observing = observe_commands(settings)
     try:
         if check_schema:
             database.check_schema()
         with _rare_collections():
-            yield build_workplace(settings, database, presence)
+            yield build_workplace(settings, database, presence, observing.observers)
     finally:
+        observing.close()
         presence.close()
         database.close()
 
@@ -93,7 +97,9 @@ def open_presence(settings: Settings) -> FilePresence:
     return FilePresence(settings.var_dir / "workers", settings.worker_name)
 
 
-def build_workplace(settings: Settings, database: Database, presence: Presence) -> Workplace:
+def build_workplace(
+    settings: Settings, database: Database, presence: Presence, observers: tuple[Observer, ...] = ()
+) -> Workplace:
     """The adapters that the settings choose. Opens nothing yet. Raises ``ConfigurationError`` for a secret."""
     secrets = _open_secrets(settings)
 
@@ -138,6 +144,7 @@ def build_workplace(settings: Settings, database: Database, presence: Presence) 
         new_task_id=lambda: str(uuid.uuid4()),
         secrets=secrets,
         retention_days=settings.retention_days,
+        observers=observers,
     )
 
 
@@ -156,14 +163,18 @@ class ServerParts:
     close: Callable[[], None]
 
 
-def open_server(settings: Settings | None = None) -> ServerParts:
-    """Everything a server process needs, its workers not started. Raises as :func:`workplace`."""
+def open_server(settings: Settings | None = None, observing: Observing | None = None) -> ServerParts:
+    """Everything a server process needs, its workers not started; ``observing`` is closed with it.
+
+    Raises as :func:`workplace`.
+    """
     settings = settings or load_settings()
+    observing = observing or Observing()
     database = open_database(settings.database_url)
     presence = open_presence(settings)
     try:
         database.check_schema()
-        place = build_workplace(settings, database, presence)
+        place = build_workplace(settings, database, presence, observing.observers)
         place.load_registry()  # a tool that can't be loaded is known before anybody asks
     except BaseException:
         database.close()
@@ -179,6 +190,7 @@ def open_server(settings: Settings | None = None) -> ServerParts:
         live.stop()
         presence.close()
         database.close()
+        observing.close()
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     requests, audit = SqlRequests(database), SqlAudit(database)

@@ -132,6 +132,28 @@ class Settings(BaseSettings):
         default=16 * 1024 * 1024, ge=1_024, description="how large a push by git may be, packed and unpacked"
     )
     push_max_objects: int = Field(default=1_000, ge=3, description="how many objects a push by git may have")
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        default="auto", description="how a server's log looks; auto: pretty on a terminal, else json"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what a server's log leaves out: all below it"
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65_535, description="where a worker answers /metrics; 0: nowhere"
+    )
+    metrics_address: str = Field(default="127.0.0.1", description="the address of that port")
+    otel_sdk_disabled: bool = Field(default=False, description="no traces, whatever else is set")
+    otel_traces_exporter: str = Field(
+        default="", description="where traces go; empty: to the endpoint, where there is one"
+    )
+    otel_exporter_otlp_endpoint: str = Field(default="", description="base URL of an OTLP collector, by HTTP")
+    otel_exporter_otlp_traces_endpoint: str = Field(
+        default="", description="whole URL for traces alone, instead of that"
+    )
+    otel_exporter_otlp_protocol: str = Field(
+        default="http/protobuf", description="how it is spoken to; there is no other way"
+    )
+    otel_service_name: str = Field(default="stackvm", description="what traces call this service")
     secrets: Annotated[Mapping[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="values of the variables STACKVM_SECRET_NAME, by NAME"
     )
@@ -151,6 +173,16 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("otel_sdk_disabled", mode="before")
+    @classmethod
+    def _only_true_is_true(cls, value: object) -> object:
+        return value.strip().lower() == "true" if isinstance(value, str) else value  # as OpenTelemetry has it
 
     @field_validator("tools_path", mode="before")
     @classmethod
@@ -176,6 +208,17 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """``DATABASE_URI``, or the embedded default."""
         return self.database_uri or f"sqlite:///{(self.var_dir / 'stackvm.db').absolute()}"
+
+    @property
+    def wants_traces(self) -> bool:
+        """Whether spans are to be made at all."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
+            return False
+        return bool(
+            self.otel_traces_exporter
+            or self.otel_exporter_otlp_endpoint
+            or self.otel_exporter_otlp_traces_endpoint
+        )
 
     @property
     def person(self) -> str:

@@ -6,6 +6,7 @@ StackVMError
 │   ├── Ambiguous              an id prefix that matches more than one thing
 │   ├── Conflict               the name is taken, or the thing is in a state that forbids it
 │   │   └── BaseMoved          the branch is not where it was when a revision was worked out
+│   ├── InvalidName            what can't be the name of a branch, a ref, a tag
 │   ├── InvalidValue           a value JSON or the history can't hold
 │   ├── Forbidden              the caller may not do that
 │   └── Busy                   too much waits already: later
@@ -75,6 +76,10 @@ class Conflict(InputError):
 
 class BaseMoved(Conflict):
     """A branch is not any more where it was when its revision was worked out."""
+
+
+class InvalidName(InputError):
+    """What can't be the name of a branch, a ref, a tag, whatever there is already."""
 
 
 class InvalidValue(InputError):

@@ -10,10 +10,12 @@ from flask import Flask
 from app.api.application import make_application
 from app.api.guard import is_loopback
 from app.api.hub import Hub
-from app.api.metrics import note_streams
 from app.api.state import Server
 from app.bootstrap import open_server, workplace
 from app.config import load_settings
+from app.observability.logs import hide, set_up_logs
+from app.observability.metrics import STREAMS
+from app.observability.opening import observe_server
 from app.web.pages import register as serve_viewer
 
 
@@ -43,10 +45,21 @@ def _is_local(address: str) -> bool:
 
 def make_server() -> Flask:
     """Everything opened and running. Raises ``ConfigurationError``."""
-    parts = open_server()
-    hub = Hub(parts.feeds, on_count=note_streams)
+    settings = load_settings()
+    set_up_logs(settings.log_format, settings.log_level)
+    observing = observe_server(settings)
+    parts = open_server(settings, observing)
+    hide(parts.workplace.secrets.masks)
+    hub = Hub(parts.feeds, on_count=STREAMS.set)
     server = Server(
-        parts.settings, parts.workplace, parts.jobs, parts.requests, parts.audit, parts.queue, hub
+        parts.settings,
+        parts.workplace,
+        parts.jobs,
+        parts.requests,
+        parts.audit,
+        parts.queue,
+        hub,
+        observing.tracing,
     )
     app = make_application(server)
     serve_viewer(app)

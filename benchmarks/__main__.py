@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from benchmarks.histories import (
 )
 from benchmarks.looking_back import looking_back
 from benchmarks.mariadb import mariadb
+from benchmarks.observed import observed
 from benchmarks.processes import help_text, importing
 from benchmarks.raw import raw_commit_seconds, settled_commit_seconds
 from benchmarks.report import machine, print_table
@@ -48,6 +50,7 @@ WORKLOADS: Final[Mapping[str, Callable[[Bench], Iterator[Figure]]]] = {
     "reads": sequential,
     "fork": forks,
     "look": looking_back,
+    "observed": observed,
     "checker": checks,
     "help": help_text,
     "import": importing,
@@ -65,7 +68,9 @@ def main() -> int:
     kind = file_system(options.folder if options.folder.exists() else options.folder.absolute().parent)
     if kind in IN_MEMORY:
         progress.print(f"{options.folder} is in memory ({kind}): nothing durable is measured; give --folder")
-    with scratch_folder(options.folder) as folder:
+    with scratch_folder(options.folder) as folder, tempfile.TemporaryDirectory() as shared:
+        # Before anything counts: as in a server of several processes.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", shared)
         bench = _bench(options, folder)
         figures = list(_raw(bench))
         for name in bench_names:

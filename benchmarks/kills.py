@@ -21,7 +21,7 @@ from benchmarks.submitting import submit
 
 ServerOf = Callable[..., AbstractContextManager[Served]]
 
-LEASE_SECONDS: Final = 3.0
+LEASE_SECONDS: Final = 5.0
 _CALLS: Final = 4
 NAP_SECONDS: Final = 1.0
 _BETWEEN_SECONDS: Final = (1.0, 2.5)
@@ -80,7 +80,7 @@ def _kill_until_over(served: Served, ids: list[str]) -> tuple[int, list[float]]:
         if not pids:
             continue
         pid = chance.choice(pids)
-        held = {number for number, owner in _jobs(served).items() if f":{pid}" in (owner or "")}
+        held = {number for number, owners in _jobs(served).items() if f":{pid}" in owners}
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         kills += 1
@@ -93,16 +93,18 @@ def _until_taken(served: Served, held: set[int], pid: int) -> float:
     begun = monotonic()
     while monotonic() - begun < 60:
         now = _jobs(served)
-        if not any(f":{pid}" in (now.get(number) or "") for number in held):
+        if not any(f":{pid}" in now.get(number, "") for number in held):
             break
         sleep(0.02)
     return monotonic() - begun
 
 
-def _jobs(served: Served) -> dict[int, str | None]:
-    """Number → owner, as the table has it."""
+def _jobs(served: Served) -> dict[int, str]:
+    """Number → who has the job and who has the branch's lease, as the tables have them."""
+    asking = """SELECT jobs.number, coalesce(jobs.owner, '') || ' ' || coalesce(leases.owner, '') FROM jobs
+                LEFT JOIN leases ON leases.task_id = jobs.task_id AND leases.branch = jobs.branch"""
     with closing(sqlite3.connect(served.folder / "var" / "stackvm.db", timeout=30)) as connection:
-        return dict(connection.execute("SELECT number, owner FROM jobs").fetchall())
+        return dict(connection.execute(asking).fetchall())
 
 
 def _look(served: Served, path: str) -> dict[str, Any]:

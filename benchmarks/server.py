@@ -20,6 +20,7 @@ from databases import new_database
 from rich.console import Console
 from served import Served, serving
 
+from benchmarks.clones import clone_runs
 from benchmarks.figures import Figure
 from benchmarks.kills import kill_workers
 from benchmarks.long_lists import long_log, many_tasks
@@ -112,6 +113,7 @@ WORKLOADS: Final[Mapping[str, Callable[[argparse.Namespace], Iterator[Figure]]]]
     "first-mariadb": partial(first_step, kind="mariadb"),
     "tasks": lambda options: many_tasks(_server, options),
     "log": lambda options: long_log(_server, options),
+    "clone": lambda options: clone_runs(_server, options),
     "kills": lambda options: kill_workers(_server, options),
 }
 """What ``--only`` names."""
@@ -144,6 +146,7 @@ def _arguments() -> argparse.ArgumentParser:
     options.add_argument("--firsts", type=int, default=100, help="tasks of which the first step is awaited")
     options.add_argument("--tasks", type=int, default=100_000, help="of the list")
     options.add_argument("--commits", type=int, default=10_000, help="of the log")
+    options.add_argument("--cloned", type=int, default=2_000, help="commits of the run that is cloned")
     options.add_argument("--runs", type=int, default=200, help="under way while workers are killed")
     options.add_argument("--json", action="store_true")
     return options

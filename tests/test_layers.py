@@ -17,12 +17,13 @@ LAYERS = [
     {"web"},
     {"api", "worker", "remote"},
     {"services"},
+    {"observability"},
     {"vm", "planner"},
     {"queue"},
     {"history", "tools", "db", "llm"},
     {"plan"},
     {"config"},
-    {"errors", "crash_points"},
+    {"errors", "crash_points", "log_fields"},
 ]
 """From the doors down. A room may import those below it."""
 
@@ -33,6 +34,7 @@ LATE_IMPORTS = {
     "__init__.py": "create_app, the factory",
     "cli": "command groups are loaded when they are called",
     "tools/autoflow.py": "an HTTP client takes a tenth of a second to load, and few runs need it",
+    "observability/opening.py": "what nobody asked for is not loaded: a tenth of a second each",
     "llm/factory.py": "an SDK takes a third of a second to load, and at most two are used",
 }
 """Where an import inside a function is no smell, and why."""

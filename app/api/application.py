@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app.api import auditing, bodies, document, guard, limits, problems, repeats
+from app.api import auditing, bodies, document, guard, limits, observing, problems, repeats
 from app.api.chat import chat
 from app.api.commits import commits
 from app.api.docs import docs
@@ -14,7 +14,6 @@ from app.api.health import health
 from app.api.keys import keys
 from app.api.lookback import lookback
 from app.api.metrics import metrics
-from app.api.metrics import register as count_requests
 from app.api.namespaces import namespaces
 from app.api.open_proposals import open_proposals
 from app.api.overviews import overviews
@@ -50,7 +49,7 @@ def make_application(server: Server) -> APIFlask:
     app.error_processor(problems.validation_problem)
     problems.register(app)  # behind it: that takes all errors of HTTP for its own
     document.register(app)
-    count_requests(app)
+    observing.register(app, server.tracing)  # before the guard: who is refused is seen too
     guard.register(app)
     limits.register(app, server)
     bodies.register(app)

@@ -15,11 +15,14 @@ from app.api.state import place, server
 from app.db.base import TaskRow
 from app.db.serving import AuditRow
 from app.errors import StorageError
+from app.log_fields import tell
 
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _TASK_ID: Final = 64
-_NO_CHANGES: Final = frozenset({"git.upload_pack", "plans.check", "plans.diff", "lookback.replay"})
-"""Endpoints whose POST only asks."""
+_NO_CHANGES: Final = frozenset(
+    {"git.upload_pack", "git.receive_pack", "plans.check", "plans.diff", "lookback.replay"}
+)
+"""Endpoints whose POST only asks, or which note what they changed themselves."""
 
 audit = APIBlueprint("audit", __name__, url_prefix="/api", tag="audit")
 logger = logging.getLogger(__name__)
@@ -75,7 +78,8 @@ def note_change(action: str, task_id: str | None, detail: dict[str, Any]) -> Non
     try:
         parts.audit.note(AuditRow(parts.workplace.clock_ms(), g.actor.name, action[:64], task_id, detail))
     except StorageError as error:
-        logger.error("the change %s of %s could not be noted: %s", action, task_id, error)
+        message = f"the change {action} of {task_id} could not be noted: {error}"
+        tell(logger, logging.ERROR, "audit.lost", message)
 
 
 def _task_of(response: Response) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from app.api.problems import MEDIA_TYPE
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
     "type": "object",
     "description": "Problem details (RFC 9457).",
     "properties": {
@@ -21,6 +22,9 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     },
     "required": ["type", "title", "status", "code"],
 }
+
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+"""One for all, so that a generated client has one class for it."""
 
 _ALWAYS: Final = (400, 401, 403, 421, 429, 503)
 """What every route may answer."""
@@ -49,4 +53,4 @@ def tagged(*statuses: int) -> dict[int, Any]:
 
 
 def _described(status: int) -> dict[str, Any]:
-    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}}
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from app.api.problems import Problem
 from app.errors import StackVMError
+from app.log_fields import carried, tell
 
 _Prepared = TypeVar("_Prepared")
 
@@ -38,7 +39,9 @@ class Errands:
             raise problem
         try:
             prepared = prepare()
-            thread = threading.Thread(target=self._run, args=(work, prepared), daemon=True, name="errand")
+            thread = threading.Thread(
+                target=carried(self._run), args=(work, prepared), daemon=True, name="errand"
+            )
             thread.start()
         except BaseException:
             self._slots.release()
@@ -49,9 +52,9 @@ class Errands:
         try:
             work(prepared)
         except StackVMError as error:
-            logger.info("%s", error)
+            tell(logger, logging.INFO, "errand.ended", str(error))
         except Exception:
-            logger.exception("an errand ended by a fault of ours")
+            logger.exception("an errand ended by a fault of ours", extra={"event": "errand.fault"})
         finally:
             self._slots.release()
 

@@ -68,7 +68,8 @@ def watch_task(task_id: str, query_data: From) -> Any:
     responses={**_STREAM, **problems(422)},
 )
 def watch_tasks(query_data: From) -> Any:
-    """`tasks` events: the tasks that are new or changed, as the list shows them. Without an id it begins with what
+    """`tasks` events: the tasks that are new or changed, as the list shows them. `deleted` events: the `task_id` of
+    one that is gone. Without an id it begins with what
     changes from now on."""
     streams = hub()
     streams.check_room()

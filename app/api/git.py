@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, cast
 
 from flask import Blueprint, Response, request
 
+from app.api.auditing import note_change
 from app.api.problems import MEDIA_TYPE, Problem
 from app.api.state import place, server
 from app.db.base import TaskRow
@@ -30,6 +31,7 @@ _MOST_DISCARDED_BYTES: Final = 1 << 30
 """A client reads no answer while it sends; so what is refused for its size is read, and dropped, up to this."""
 
 _NO_LIMIT: Final = 1 << 62
+_MOST_REASON: Final = 500
 
 _PART: Final = 1 << 16
 _VERSION: Final = re.compile(r"(?:^|:)version=(\d)(?:$|:)")
@@ -85,10 +87,27 @@ def _take(task: TaskRow, commands: Commands, body: BinaryIO, limits: PackLimits)
     except InputError as error:
         # Said of every ref: git tells people of those.
         results |= {move.ref: error.message for move in wanted}
+        _note(task, commands, results)
         return report(commands, error.message, results, [*lines, *refused_lines(error)])
     for move in wanted:
         results[move.ref] = _take_one(task, move, objects, lines)
+    _note(task, commands, results)
     return report(commands, "ok", results, lines)
+
+
+def _note(task: TaskRow, commands: Commands, results: dict[bytes, str | None]) -> None:
+    """What became of each ref: what was refused is an answer 200 too."""
+    for move in commands.moves:
+        told = {"path": request.path, "branch": _branch_of(move), "outcome": "taken"}
+        if results[move.ref] is not None:
+            told |= {"outcome": "refused", "reason": str(results[move.ref])[:_MOST_REASON]}
+        elif move.new is not None:
+            told["pushed"] = move.new.hex()
+        note_change("git.push", task.id, told)
+
+
+def _branch_of(move: Command) -> str:
+    return move.ref.decode(errors="replace").removeprefix(HEADS)[:_MOST_REASON]
 
 
 def _refusal(move: Command) -> InputError | None:

@@ -21,6 +21,7 @@ from app.api.problems import Problem
 from app.api.streams import HEARTBEAT, ListStream, Stream, TaskStream, Watched, look_at_list
 from app.db.feed import TaskRead
 from app.errors import StackVMError
+from app.log_fields import tell
 from app.services.feeds import Feeds
 
 LOOK_SECONDS: Final = 0.15
@@ -171,10 +172,10 @@ class Hub:
             for stream in self._hearers():
                 self._pump(stream)
         except StackVMError as error:
-            logger.warning("no news can be read: %s", error)
+            tell(logger, logging.WARNING, "news.unreadable", f"no news can be read: {error}")
             return False
         except Exception:
-            logger.exception("a look for news failed by a fault of ours")
+            logger.exception("a look for news failed by a fault of ours", extra={"event": "news.fault"})
             return False
         return True
 
@@ -196,9 +197,11 @@ class Hub:
                 watched.look(self.feeds, seen, live)
                 return
             except StackVMError as error:
-                logger.warning("task %s can't be watched: %s", task_id, error)
+                tell(logger, logging.WARNING, "stream.unreadable", str(error), task_id=task_id)
             except Exception:
-                logger.exception("task %s can't be watched by a fault of ours", task_id)
+                logger.exception(
+                    "task %s can't be watched by a fault of ours", task_id, extra={"event": "stream.fault"}
+                )
             # One damaged history must not silence all others. Its clients come again, with their ids.
             for stream in [*watched.streams, *watched.newcomers]:
                 self._drop(stream)
@@ -212,7 +215,7 @@ class Hub:
         try:
             goes_on = stream.pump() and not stream.is_hopeless
         except Exception:
-            logger.exception("a stream ended by a fault of ours")
+            logger.exception("a stream ended by a fault of ours", extra={"event": "stream.fault"})
             goes_on = False
         if not goes_on:
             self._drop(stream)

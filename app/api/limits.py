@@ -28,8 +28,10 @@ def register(app: Flask, server: Server) -> None:
                 "Idempotency-Key",
                 "If-None-Match",
                 "Last-Event-ID",
+                "X-Request-ID",
+                "traceparent",
             ],
-            expose_headers=["ETag", "Location", "Retry-After", "Idempotent-Replayed"],
+            expose_headers=["ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"],
             max_age=600,
         )
     if settings.rate_limit:

@@ -1,47 +1,34 @@
-"""``/metrics``: for Prometheus. Requests are counted by process and added up; the rest comes from the database.
+"""``/metrics``: for Prometheus. What processes count is in ``app/observability/metrics.py``; the rest is read here.
 
-Several processes serve one port, and a scrape meets any of them. Under gunicorn each counts into files of one folder
-(``PROMETHEUS_MULTIPROC_DIR``, which ``gunicorn.conf.py`` makes), so that whichever answers knows the sum.
+Several processes serve one port, and a scrape meets any of them: each knows the sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from time import perf_counter
+from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any, Final
 
 from apiflask import APIBlueprint
-from flask import Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from flask import Response, g
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.values import ValueClass
 
 from app.api.descriptions import problems
 from app.api.state import hub, server
+from app.db.serving import Backlog, Depth, JobTable
 from app.errors import Forbidden, StorageError
+from app.observability.metrics import OTHER, counted, text_of
 from app.vm.state import STATUSES
 
 metrics = APIBlueprint("metrics", __name__, tag="health")
 
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_PREFIX: Final = "stackvm"
+NONE: Final = "(none)"
+"""The label of runs without a namespace."""
 
-_registry = CollectorRegistry()
-_requests = Counter(
-    f"{_PREFIX}_http_requests", "Requests answered", ["method", "route", "status"], registry=_registry
-)
-_durations = Histogram(
-    f"{_PREFIX}_http_request_seconds",
-    "Seconds until the answer began",
-    ["method", "route"],
-    buckets=_SECONDS,
-    registry=_registry,
-)
-_streams = Gauge(
-    f"{_PREFIX}_event_streams", "Open event streams", registry=_registry, multiprocess_mode="livesum"
-)
+_MOST_NAMESPACES: Final = 50
+_PREFIX: Final = "stackvm"
 _ANSWERS: Final[dict[int, Any]] = {
     200: {
         "description": "Prometheus' text format",
@@ -49,31 +36,6 @@ _ANSWERS: Final[dict[int, Any]] = {
     },
     **problems(),
 }
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def register(app: Flask) -> None:
-    """Count the requests of ``app``."""
-
-    @app.before_request
-    def begin() -> None:
-        g.request_began = perf_counter()
-
-    @app.after_request
-    def count(response: Response) -> Response:
-        # The rule, not the path: ids would make a series each.
-        route = request.url_rule.rule if request.url_rule is not None else "none"
-        method = request.method if request.method in _METHODS else "other"
-        _requests.labels(method, route, str(response.status_code)).inc()
-        began = g.get("request_began")
-        if began is not None:
-            _durations.labels(method, route).observe(perf_counter() - began)
-        return response
-
-
-def note_streams(count: int) -> None:
-    """How many event streams this process has now."""
-    _streams.set(count)
 
 
 @metrics.get("/metrics")
@@ -83,26 +45,17 @@ def note_streams(count: int) -> None:
     responses=_ANSWERS,
 )
 def read_metrics() -> Any:
-    """Requests and streams of all processes of this server; the queue and the tasks of the whole installation."""
+    """What all processes of this server counted; the queue and the tasks of the whole installation."""
     if g.actor.namespace is not None:
         raise Forbidden("figures are of all namespaces; the key is for one")
-    text = generate_latest(_counted()) + generate_latest(_Stored(list(_stored_figures())))
+    text = text_of([counted(), _Stored(list(_stored_figures()))])
     return Response(text, content_type=CONTENT_TYPE_LATEST)
-
-
-def _counted() -> CollectorRegistry:
-    """What the processes counted: the files of all of them where there are any, else what this one has."""
-    if not getattr(ValueClass, "_multiprocess", False):
-        return _registry
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return together
 
 
 class _Stored(CollectorRegistry):
     """Figures that were just read."""
 
-    def __init__(self, figures: Iterable[Metric]) -> None:
+    def __init__(self, figures: list[Metric]) -> None:
         super().__init__()
         self._figures = figures
 
@@ -111,9 +64,12 @@ class _Stored(CollectorRegistry):
 
 
 def _stored_figures() -> Iterator[Metric]:
+    build = GaugeMetricFamily(f"{_PREFIX}_build_info", "The version that answers", labels=["version"])
+    build.add_metric([version("stackvm")], 1)
+    yield build
     up = GaugeMetricFamily(f"{_PREFIX}_database_up", "Whether the database answers")
     try:
-        backlog = server().jobs.backlog()
+        queue = list(queue_figures(server().jobs))
         statuses = hub().feeds.table.statuses()
     except StorageError:
         up.add_metric([], 0)
@@ -121,9 +77,7 @@ def _stored_figures() -> Iterator[Metric]:
         return
     up.add_metric([], 1)
     yield up
-    yield _gauge("queue_waiting", "Runs that wait for a worker", backlog.waiting)
-    yield _gauge("queue_oldest_seconds", "How long the one that waits longest has", backlog.oldest_ms / 1000)
-    yield _gauge("queue_running", "Runs that a worker has", sum(backlog.running.values()))
+    yield from queue
     tasks = GaugeMetricFamily(
         f"{_PREFIX}_tasks", "Tasks by the status of their latest run", labels=["status"]
     )
@@ -132,5 +86,35 @@ def _stored_figures() -> Iterator[Metric]:
     yield tasks
 
 
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"{_PREFIX}_{name}", words, value=value)
+def queue_figures(jobs: JobTable) -> Iterator[Metric]:
+    """What waits and what runs, by namespace: those with most, at most 50, and the others together."""
+    waiting, backlog = dict(jobs.waiting()), jobs.backlog()
+    depth = _by_namespace("queue_depth", "Runs that wait for a worker")
+    age = _by_namespace("queue_oldest_seconds", "How long the run that waits longest has")
+    running = _by_namespace("queue_running", "Runs that a worker has")
+    for name, (runs, waits) in _capped(waiting, backlog).items():
+        depth.add_metric([name], waits.depth)
+        age.add_metric([name], waits.oldest_ms / 1000)
+        running.add_metric([name], runs)
+    yield from (depth, age, running)
+
+
+def _capped(waiting: dict[str | None, Depth], backlog: Backlog) -> dict[str, tuple[int, Depth]]:
+    """Runs and what waits, by label. Those without a namespace are there always: a series that comes and goes
+    can't be told from a scrape that failed."""
+    nobody = Depth(0, 0)
+    names = {None, *waiting, *backlog.running}
+    load = {name: waiting.get(name, nobody).depth + backlog.running.get(name, 0) for name in names}
+    ordered = sorted(names - {None}, key=lambda name: (-load[name], str(name)))
+    kept: dict[str, tuple[int, Depth]] = {}
+    for name in [None, *ordered]:
+        label = NONE if name is None else name if len(kept) <= _MOST_NAMESPACES else OTHER
+        runs, waits = backlog.running.get(name, 0), waiting.get(name, nobody)
+        before = kept.get(label, (0, nobody))
+        together = Depth(before[1].depth + waits.depth, max(before[1].oldest_ms, waits.oldest_ms))
+        kept[label] = before[0] + runs, together
+    return kept
+
+
+def _by_namespace(name: str, words: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{_PREFIX}_{name}", words, labels=["namespace"])

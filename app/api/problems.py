@@ -21,6 +21,7 @@ from app.errors import (
     Conflict,
     Forbidden,
     InputError,
+    InvalidName,
     InvalidValue,
     LeaseHeld,
     ModelError,
@@ -30,6 +31,7 @@ from app.errors import (
     StackVMError,
     StorageError,
 )
+from app.log_fields import tell
 
 _BY_ERROR: Final[tuple[tuple[type[StackVMError], int, str], ...]] = (
     (NotFound, 404, "not-found"),
@@ -38,6 +40,7 @@ _BY_ERROR: Final[tuple[tuple[type[StackVMError], int, str], ...]] = (
     (Busy, 429, "busy"),
     (BaseMoved, 409, "base-moved"),
     (Conflict, 409, "conflict"),
+    (InvalidName, 422, "invalid-name"),
     (InvalidValue, 422, "invalid-value"),
     (InputError, 422, "invalid-input"),
     (PlanRejected, 422, "plan-rejected"),
@@ -117,7 +120,7 @@ def of_error(error: StackVMError) -> Response:
     if isinstance(error, Busy):
         headers["Retry-After"] = str(round(error.retry_after))
     if status >= 500:
-        logger.warning("%s: %s", code, error)
+        tell(logger, logging.WARNING, "request.failed", str(error), code=code)
     return problem(status, code, error.message, error.hint, headers, **more)
 
 
@@ -148,7 +151,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
-        logger.error("a fault of ours", exc_info=error)
+        logger.error("a fault of ours", exc_info=error, extra={"event": "request.fault"})
         return problem(500, "internal", "a fault of ours", "it was logged; nothing is known to be half-done")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import current_app, g
 
@@ -15,12 +15,15 @@ from app.queue.base import RunQueue
 from app.services.access import Actor
 from app.services.workplace import Workplace
 
+if TYPE_CHECKING:
+    from app.observability.tracing import Tracing
+
 _NAME: Final = "stackvm"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server process has. ``is_open``: there are no keys, everybody on this machine is admin."""
+    """What a server process has; ``tracing`` is ``None`` where nobody wants traces."""
 
     settings: Settings
     workplace: Workplace
@@ -29,6 +32,7 @@ class Server:
     audit: AuditLog
     queue: RunQueue
     hub: Hub | None = None
+    tracing: Tracing | None = None
 
 
 def attach(app: object, server: Server) -> None:

@@ -12,7 +12,7 @@ from app.api.connections import Connection
 from app.db.feed import TaskRead
 from app.history.repository import Repository
 from app.services.changes import Changes, TaskEvent, find_changes, position_of
-from app.services.feeds import Feeds, ListPosition, changed_tasks
+from app.services.feeds import Feeds, ListPosition, look_at_tasks
 from app.services.positions import Position
 
 RETRY_MS: Final = 1_000
@@ -189,17 +189,14 @@ def look_at_list(feeds: Feeds, streams: Iterable[ListStream]) -> None:
     for stream in streams:
         by_namespace[stream.namespace].append(stream)
     for namespace, together in by_namespace.items():
-        rows = changed_tasks(feeds, min(stream.position.since_ms for stream in together), namespace)
+        seen = look_at_tasks(feeds, min(stream.position.since_ms for stream in together), namespace)
         places: dict[ListPosition, tuple[list[bytes], ListPosition]] = {}
         for stream in together:
             before = stream.position
             if before not in places:
-                documents, after = before.take(rows)
-                text = after.to_text()
-                places[before] = (
-                    [event_bytes("tasks", {"tasks": documents}, text)] if documents else [],
-                    after,
-                )
+                events, after = before.take(seen)
+                written = [event_bytes(each.kind, each.data, each.position.to_text()) for each in events]
+                places[before] = (written, after)
             parts, stream.position = places[before]
             if parts:
                 stream.tell(parts)

@@ -18,13 +18,14 @@ from app.db.base import TaskRow
 from app.errors import Conflict, InputError, NotFound, ServerFailed, StackVMError
 from app.services.branches import BranchView
 from app.services.tasks import NewTask
-from app.vm.state import FAILED, PAUSED
+from app.vm.state import FAILED, PAUSED, PLANNING, RUNNING
 
 if TYPE_CHECKING:
     from app.remote.desk import RemoteDesk
 
 
 _RESUMED: Final = (PAUSED, FAILED)
+_UNDER_WAY: Final = ("queued", PLANNING, RUNNING)
 
 
 def submission(new: NewTask, parallel: int) -> dict[str, Any]:
@@ -54,12 +55,19 @@ def resume_and_follow(
     shown."""
     row = desk.find(task)
     view = _branch(desk, row, branch)
+    is_resumed = False
     if view.status in _RESUMED:
         try:
             desk.resume(row.id, {"branch": view.name, "max_steps": max_steps, "parallel": parallel})
+            is_resumed = True
         except Conflict:
-            if _branch(desk, row, view.name).status in _RESUMED:
+            view = _branch(desk, row, view.name)
+            if view.status in _RESUMED:
                 raise  # else somebody was quicker
+    if max_steps is not None and not is_resumed:
+        pause = command_line("pause", short_task(row.id))
+        hint = f"; `{pause}` first" if view.status in _UNDER_WAY else ""
+        note(f"branch {view.name} is {view.status} already: --max-steps changes nothing{hint}")
     follow_to_its_end(desk, row, view.name, manner, told=view.commit)
 
 

@@ -263,8 +263,9 @@ class TaskTable(Protocol):
     def delete_branch(self, task_id: str, branch: str, now_ms: int) -> None:
         """Forget a branch and its lease's owner."""
 
-    def delete(self, task_id: str) -> None:
-        """Forget the task: all its rows, in one transaction."""
+    def delete(self, task_id: str, deleted_ms: int | None = None) -> None:
+        """Forget the task: all its rows, in one transaction. Watchers are told that it was at ``deleted_ms``, by
+        default by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)

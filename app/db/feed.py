@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 
 from app.db.base import BranchRow, TaskRow
-from app.db.models import branches, jobs, live, refs, repositories, tasks
+from app.db.models import DELETED, branches, jobs, leases, live, refs, repositories, tasks
+from app.db.removal import TOLD_MS
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS
 from app.db.upsert import insert_replacing
@@ -23,7 +25,17 @@ _AT_ONCE: Final = 500
 STALE_MS: Final = 10_000
 """What was under way so long ago, and not written anew since, is not: its worker died."""
 
-_LEFT_MS: Final = 3_600_000
+
+UNDER_WAY: Final = ("running", "planning")
+"""Statuses of what somebody runs, if that process lives."""
+
+
+class Deletion(NamedTuple):
+    """A task that was deleted, at ``at_ms``."""
+
+    task_id: str
+    namespace: str | None
+    at_ms: int
 
 
 class LiveRow(NamedTuple):
@@ -38,13 +50,14 @@ class LiveRow(NamedTuple):
 class TaskRead:
     """A task's rows as they were a moment ago. ``heads`` are by branch, empty where the history is no SQL one.
 
-    ``has_job``: a worker has a run of it, or should take one.
+    ``has_job``: a worker has a run of it, or should take one. ``holders``: who holds the leases, by branch.
     """
 
     row: TaskRow
     branches: Mapping[str, BranchRow]
     heads: Mapping[str, bytes]
     has_job: bool = False
+    holders: Mapping[str, str] = field(default_factory=dict)
 
 
 class FeedTable(Protocol):
@@ -56,6 +69,13 @@ class FeedTable(Protocol):
     def changed(self, since_ms: int, namespace: str | None, limit: int) -> Sequence[TaskRow]:
         """The ``limit`` newest changed tasks of those updated since then, the oldest first; ``None``: of all
         namespaces."""
+
+    def deleted(self, since_ms: int, namespace: str | None) -> Sequence[Deletion]:
+        """The tasks that were deleted since then, the oldest deletion first; ``None``: of all namespaces. Those of
+        the last hour are known."""
+
+    def holders(self, task_ids: Sequence[str]) -> dict[tuple[str, str], str]:
+        """Who holds the leases, by task and branch."""
 
     def live(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """What is under way, by task and branch: JSON."""
@@ -80,13 +100,32 @@ class SqlFeed:
         found: dict[str, TaskRead] = {}
         for some in _in_parts(task_ids):
             with self._database.read() as connection:
-                # In this order: a run's commits are durable before its status changes, and that before its job goes.
+                # In this order: a run's commits are durable before its status changes, and that before its job goes;
+                # its lease is held before its status says so, and longer: one of two looks sees it.
+                held = _holders(connection, some, self._database.now_ms(connection))
                 asking = select(jobs.c.task_id).where(jobs.c.task_id.in_(some)).distinct()
                 at_work = set(connection.execute(asking).scalars())
                 rows = _rows(connection, some)
                 known = _branches(connection, some)
                 heads = _heads(connection, some)
-            found |= {row.id: TaskRead(row, known[row.id], heads[row.id], row.id in at_work) for row in rows}
+                begun = [
+                    (task_id, each.name)
+                    for task_id, of_task in known.items()
+                    for each in of_task.values()
+                    if each.status in UNDER_WAY and (task_id, each.name) not in held
+                ]
+                if begun:
+                    held |= _holders(connection, some, self._database.now_ms(connection))
+            for row in rows:
+                holders = {branch: owner for (task_id, branch), owner in held.items() if task_id == row.id}
+                found[row.id] = TaskRead(row, known[row.id], heads[row.id], row.id in at_work, holders)
+        return found
+
+    def holders(self, task_ids: Sequence[str]) -> dict[tuple[str, str], str]:
+        found: dict[tuple[str, str], str] = {}
+        for some in _in_parts(task_ids):
+            with self._database.read() as connection:
+                found |= _holders(connection, some, self._database.now_ms(connection))
         return found
 
     def changed(self, since_ms: int, namespace: str | None, limit: int) -> Sequence[TaskRow]:
@@ -97,11 +136,21 @@ class SqlFeed:
         with self._database.read() as connection:
             return [TaskRow(*row) for row in connection.execute(newest)][::-1]
 
+    def deleted(self, since_ms: int, namespace: str | None) -> Sequence[Deletion]:
+        asking = select(live.c.task_id, live.c.data).where(live.c.branch == DELETED)
+        with self._database.read() as connection:
+            rows = connection.execute(asking).all()
+        found = [Deletion(task_id, *json.loads(data)) for task_id, data in rows]
+        chosen = [each for each in found if each.at_ms >= since_ms and namespace in (None, each.namespace)]
+        return sorted(chosen, key=lambda each: (each.at_ms, each.task_id))
+
     def live(self, task_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = defaultdict(dict)
         for some in _in_parts(task_ids):
             with self._database.read() as connection:
-                fresh = live.c.updated_ms > self._database.now_ms(connection) - STALE_MS
+                fresh = and_(
+                    live.c.updated_ms > self._database.now_ms(connection) - STALE_MS, live.c.branch != DELETED
+                )
                 asking = select(live.c.task_id, live.c.branch, live.c.data)
                 for task_id, branch, data in connection.execute(
                     asking.where(live.c.task_id.in_(some), fresh)
@@ -128,10 +177,16 @@ class SqlFeed:
 
     def clear_live(self) -> None:
         def work(connection: Connection) -> None:
-            old = self._database.now_ms(connection) - _LEFT_MS
+            old = self._database.now_ms(connection) - TOLD_MS
             connection.execute(delete(live).where(live.c.updated_ms < old))
 
         self._database.transact(work)
+
+
+def _holders(connection: Connection, task_ids: Sequence[str], now_ms: int) -> dict[tuple[str, str], str]:
+    asking = select(leases.c.task_id, leases.c.branch, leases.c.owner)
+    held = leases.c.owner.is_not(None), leases.c.expires_ms > now_ms, leases.c.task_id.in_(task_ids)
+    return {(task_id, branch): owner for task_id, branch, owner in connection.execute(asking.where(*held))}
 
 
 def _rows(connection: Connection, task_ids: Sequence[str]) -> list[TaskRow]:

@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, sel
 
 from app.db.models import jobs
 from app.db.models import namespaces as namespace_table
-from app.db.serving import Backlog, Claim, Job
+from app.db.serving import Backlog, Claim, Depth, Job
 from app.db.session import Database
 from app.db.upsert import add_unless_there
 from app.errors import Busy
 
 _JOB_COLUMNS: Final = tuple(jobs.c[name] for name in Job._fields)
 
+_COUNT: Final = select(func.count()).select_from(jobs)
 NO_LIMITS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -29,7 +30,7 @@ class SqlJobs:
     def put(self, job: Job, *, most: int | None = None) -> None:
         def work(connection: Connection) -> None:
             if most is not None:
-                waiting = connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+                waiting = connection.execute(_COUNT).scalar_one()
                 if waiting >= most:
                     raise Busy(waiting)
             now = self._database.now_ms(connection)
@@ -129,6 +130,13 @@ class SqlJobs:
                 select(func.count(), func.min(jobs.c.queued_ms)).where(*_free(now))
             ).one()
         return Backlog(int(waiting), 0 if oldest is None else max(0, now - oldest), by_namespace)
+
+    def waiting(self) -> dict[str | None, Depth]:
+        with self._database.read() as connection:
+            now = self._database.now_ms(connection)
+            asking = select(jobs.c.namespace, func.count(), func.min(jobs.c.queued_ms)).where(*_free(now))
+            rows = connection.execute(asking.group_by(jobs.c.namespace)).tuples().all()
+        return {name: Depth(int(depth), max(0, now - oldest)) for name, depth, oldest in rows}
 
     def _has_free(self) -> bool:
         """Looked at without a lock first: most looks find nothing, and a writer's lock is dear on SQLite."""

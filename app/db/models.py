@@ -26,12 +26,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-SCHEMA_REVISION: Final = "0004"
+SCHEMA_REVISION: Final = "0005"
 """The migration these tables are the result of. Revisions sort by their text."""
 
 TASK_ID_LENGTH: Final = 64
 NAME_LENGTH: Final = 240
 """Refs, branches, namespaces, tools, workers: characters."""
+
+TRACE_LENGTH: Final = 64
+"""A ``traceparent`` has 55 characters."""
 
 metadata = MetaData(
     naming_convention={
@@ -178,6 +181,7 @@ jobs = Table(
     Column("owner", _name()),  # whose worker has it; null: nobody's
     Column("expires_ms", BigInteger, nullable=False),
     Column("takeovers", Integer, nullable=False),  # how often a worker lost it
+    Column("trace", String(TRACE_LENGTH)),  # the traceparent of what asked for it
     UniqueConstraint("task_id", "branch"),
     Index("ix_jobs_priority", "priority", "number"),
     **_NUMBERED,
@@ -233,6 +237,10 @@ live = Table(
     **_CLUSTERED,
 )
 """What is under way in a run, for whoever watches it through another process. Nothing depends on it."""
+
+DELETED: Final = ""
+"""The branch, which no branch is called, of a row of ``live`` that says that the task was deleted: of which
+namespace it was, and when, as a JSON array."""
 
 proposals = Table(
     "proposals",

@@ -25,6 +25,7 @@ Somebody who does the opposite within those seconds (makes a branch anew whose d
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from typing import Final, TypeVar
 
 from app.db.failures import DatabaseAway, TransactionLost
 from app.db.waiting import LOG, wait
+from app.log_fields import tell
 
 Result = TypeVar("Result")
 
@@ -90,6 +92,9 @@ class Patience:
                 if not self._wait(min(pause, deadline - now)):
                     raise
             else:
+                if deadline < inf and time.monotonic() - begun >= _UNTOLD_SECONDS:
+                    away_for = round(time.monotonic() - begun, 1)
+                    tell(LOG, logging.INFO, "database.back", "the database is back", seconds=away_for)
                 self._has_answered = True
                 if writes:
                     self._given_up = False
@@ -108,7 +113,8 @@ class Patience:
         now = time.monotonic()
         if now >= self._told + self.seconds:  # several threads may wait for the same
             self._told = now
-            LOG.warning("%s; trying again for %.0f s", away.message, seconds)
+            message = f"{away.message}; trying again for {seconds:.0f} s"
+            tell(LOG, logging.WARNING, "database.away", message)
 
     def _wait(self, seconds: float) -> bool:
         try:

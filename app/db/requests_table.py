@@ -14,6 +14,7 @@ from app.db.session import Database
 from app.db.texts import storable
 from app.db.upsert import add_unless_there
 
+_ADD_NOTE: Final = insert(audit)
 KEPT_MS: Final = 24 * 3600 * 1000
 """How long an answer is kept for a client that asks again."""
 _LOST_MS: Final = 60_000
@@ -66,7 +67,7 @@ class SqlAudit:
             "task_id": row.task_id,
             "detail": json.dumps(row.detail, ensure_ascii=False),
         }
-        self._database.transact(lambda connection: connection.execute(insert(audit).values(values)))
+        self._database.transact(lambda connection: connection.execute(_ADD_NOTE, values))
 
     def page(self, limit: int, before: int | None, task_id: str | None) -> Sequence[tuple[int, AuditRow]]:
         asking = select(audit).order_by(audit.c.number.desc()).limit(limit)

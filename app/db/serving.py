@@ -10,13 +10,15 @@ from app.db.base import TaskRow
 
 
 class Job(NamedTuple):
-    """A run that is to go on. The highest ``priority`` first; ``parallel`` ``None``: as many calls as by default."""
+    """A run that is to go on. The highest ``priority`` first; ``parallel`` ``None``: as many calls as by default.
+    ``trace`` is the W3C ``traceparent`` of what asked for it."""
 
     task_id: str
     branch: str
     namespace: str | None = None
     priority: int = 0
     parallel: int | None = None
+    trace: str | None = None
 
 
 class Claim(NamedTuple):
@@ -33,6 +35,13 @@ class Backlog(NamedTuple):
     waiting: int
     oldest_ms: int
     running: Mapping[str | None, int]
+
+
+class Depth(NamedTuple):
+    """The jobs of a namespace that wait: how many, and for how long (milliseconds) the oldest has."""
+
+    depth: int
+    oldest_ms: int
 
 
 class JobTable(Protocol):
@@ -77,6 +86,9 @@ class JobTable(Protocol):
 
     def backlog(self) -> Backlog:
         """What waits and what runs."""
+
+    def waiting(self) -> Mapping[str | None, Depth]:
+        """What waits, by namespace; none where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, ClauseElement, Connection, Engine, inspect, select
@@ -17,6 +18,7 @@ from app.db.engine import BUSY_SECONDS, make_engine
 from app.db.failures import DatabaseAway, explain, not_migrated
 from app.db.models import SCHEMA_REVISION, alembic_version
 from app.db.patience import DEFAULT_SECONDS, Patience
+from app.db.turns import Turns
 from app.errors import ConfigurationError, StorageError
 
 Result = TypeVar("Result")
@@ -53,7 +55,7 @@ class Database:
         self.where = _place(engine.url)
         """Which database it is, for people: no password, no parameters."""
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-        self._turn = threading.Lock()
+        self._turns = Turns(Path(str(engine.url.database)), BUSY_SECONDS) if self.kind == "sqlite" else None
         self._shared = _Shared()
         self._driver_errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, _driver_error(engine))
         # At exit too: closing SQLite's last connection folds the write-ahead log into the file.
@@ -62,6 +64,8 @@ class Database:
     def close(self) -> None:
         """Let go of all connections. Using the database again connects anew."""
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
 
     def together(self, work: Callable[[bool], Result]) -> Result:
         """Do ``work``, and all that it asks and writes here in this thread, in one transaction; again from its
@@ -165,7 +169,7 @@ class Database:
             with self._explained():
                 yield self._shared.connection
             return
-        with self._alone(), self._transaction(self._writing) as connection:
+        with self._turn(), self._transaction(self._writing) as connection:
             yield connection
 
     @contextmanager
@@ -198,7 +202,7 @@ class Database:
             with self._shared_cursor(self._shared.connection) as cursor:
                 yield cursor
             return
-        with self._alone(), self._cursor() as (connection, cursor):
+        with self._turn(), self._cursor() as (connection, cursor):
             if self.kind == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             yield cursor
@@ -214,21 +218,9 @@ class Database:
             finally:
                 cursor.close()
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """On SQLite, our threads write in turn: who finds the file locked sleeps, ever longer, and others pass it.
-
-        Whoever does not get its turn asks the file itself, which says what is wrong.
-        """
-        if self.kind != "sqlite":
-            yield
-            return
-        has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
-        try:
-            yield
-        finally:
-            if has_turn:
-                self._turn.release()
+    def _turn(self) -> AbstractContextManager[None]:
+        """On SQLite, writers take turns."""
+        return nullcontext() if self._turns is None else self._turns.mine()
 
     @contextmanager
     def _cursor(self) -> Iterator[tuple[Any, Any]]:

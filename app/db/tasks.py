@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from app.db.base import BranchRow, Progress, TaskRow, TaskRows
 from app.db.checksums import update_row, with_checksum
 from app.db.models import attempts, branches, effects, leases, tasks
-from app.db.removal import remove_history, remove_serving
+from app.db.removal import forget_deletion, note_deletion, remove_history, remove_serving
 from app.db.restoring import restore_ledger
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS, TASK_FIELDS
@@ -20,6 +20,8 @@ from app.db.upsert import add_unless_there
 from app.errors import Ambiguous, Conflict, NotFound
 
 _BRANCH_COLUMNS: Final = tuple(branches.c[name] for name in BranchRow.__dataclass_fields__)
+_NUMBER: Final = select(tasks.c.number).where(tasks.c.id == bindparam("id"))
+_ADD_BRANCH: Final = insert(branches)
 _LAST_CHARACTER: Final = "\U0010ffff"
 _CANDIDATES: Final = 5
 
@@ -45,6 +47,7 @@ class SqlTasks:
             if in_doubt and self._stored(connection, tasks.c.id == rows.task.id) == [wanted]:
                 return
             self._add(connection, rows.task, rows.branches)
+            forget_deletion(connection, rows.task.id)
             restore_ledger(connection, rows)
 
         self._database.transact_told(work)
@@ -155,11 +158,14 @@ class SqlTasks:
 
         self._database.transact(work)
 
-    def delete(self, task_id: str) -> None:
+    def delete(self, task_id: str, deleted_ms: int | None = None) -> None:
         def work(connection: Connection) -> None:
             for table in (effects, attempts, leases):
                 connection.execute(delete(table).where(table.c.task_id == task_id))
             remove_serving(connection, task_id)
+            now_ms = self._database.now_ms(connection)
+            at_ms = now_ms if deleted_ms is None else deleted_ms
+            note_deletion(connection, self._database.kind, task_id, at_ms, now_ms)
             remove_history(connection, task_id)
             connection.execute(delete(tasks).where(tasks.c.id == task_id))  # its branches go with it
 
@@ -174,7 +180,7 @@ class SqlTasks:
         number = _number(connection, row.id)
         if known:
             rows = [with_checksum(branches, {"task": number, **asdict(branch)}) for branch in known]
-            connection.execute(insert(branches), rows)
+            connection.execute(_ADD_BRANCH, rows)
 
     def _select(
         self, *chosen: ColumnElement[bool], order: Any = None, limit: int | None = None
@@ -212,7 +218,7 @@ def _as_stored(row: TaskRow) -> TaskRow:
 
 
 def _number(connection: Connection, task_id: str) -> int:
-    number = connection.execute(select(tasks.c.number).where(tasks.c.id == task_id)).scalar()
+    number = connection.execute(_NUMBER, {"id": task_id}).scalar()
     if number is None:
         raise NotFound("task", task_id)
     return int(number)

@@ -81,8 +81,8 @@ class Store(Protocol):
         """Make ``objects`` durable, then do all ``moves`` or none.
 
         Objects that are there already are passed over. Raises ``BranchMoved`` where a ref is not at ``old``
-        or the fence is not ours, ``Conflict`` for a ref name that git's rules refuse (also ``a`` beside
-        ``a/b``), ``StorageError`` where database or disk fail. After an error no ref has moved; objects
+        or the fence is not ours, ``InvalidName`` for a ref name that git's rules refuse, ``Conflict`` for ``a``
+        beside ``a/b``, ``StorageError`` where database or disk fail. After an error no ref has moved; objects
         may have been kept (they are harmless).
         """
 

@@ -11,7 +11,7 @@ from typing import Final
 from dulwich.config import ConfigFile
 from dulwich.errors import FileFormatException
 
-from app.errors import Conflict
+from app.errors import InvalidName
 from app.history.base import Damage
 from app.history.disk import is_stale
 from app.history.loose_objects import LooseObjects
@@ -128,7 +128,7 @@ def _ref_damage(folder: Path) -> Iterator[Damage]:
                 check_ref_name(ref)
             except FileNotFoundError:
                 continue
-            except Conflict as error:
+            except InvalidName as error:
                 yield Damage(f"ref {ref}", f"has a name that git refuses: {error.message}")
                 continue
             if not content.startswith(b"ref: ") and not is_id(content):

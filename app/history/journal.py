@@ -24,6 +24,7 @@ GROUP_BYTES: Final = 4 * 1024 * 1024
 class Journal:
     """Appends commits to one branch. Not for use by several threads.
 
+    ``on_flush`` takes the seconds that a flush took.
     ``makes_branch``: there is no such branch yet; it comes into being at the first flush, above ``head``.
     """
 
@@ -35,7 +36,7 @@ class Journal:
         *,
         fence: int | None = None,
         every_commit: bool = False,
-        on_flush: Callable[[bytes], None] | None = None,
+        on_flush: Callable[[float], None] | None = None,
         makes_branch: bool = False,
     ) -> None:
         self.store = store
@@ -92,9 +93,10 @@ class Journal:
         move = RefMove(self.ref, self.durable_head, self.head, self._fence)
         # What was taken from the sink is gone if this fails: no later flush may move the branch without it.
         self._writing = True
+        began = monotonic()
         self.store.write(objects, [move])
         self._writing = False
         self.durable_head = self.head
         reached("flush.done")
-        if self._on_flush is not None and self.head is not None:
-            self._on_flush(self.head)
+        if self._on_flush is not None:
+            self._on_flush(monotonic() - began)

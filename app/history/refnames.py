@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from app.errors import Conflict
+from app.errors import InvalidName
+from app.history.visible import trouble_with_characters
 
 HEADS = "refs/heads/"
 
@@ -16,22 +17,33 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 
 def check_ref_name(name: str) -> None:
-    """Raise ``Conflict`` unless ``name`` is a full ref name (``refs/…``) that git accepts."""
+    """Raise ``InvalidName`` unless ``name`` is a full ref name (``refs/…``) that git accepts."""
     trouble = _trouble(name)
     if trouble is not None:
-        raise Conflict(f"not a ref name: {name!r} {trouble}", hint="git check-ref-format has the rules")
+        raise InvalidName(f"not a ref name: {name!r} {trouble}", hint="git check-ref-format has the rules")
 
 
 def check_branch_name(name: str) -> None:
-    """Raise ``Conflict`` unless ``name`` can be a branch, without ``refs/heads/``."""
-    if name.startswith("-"):
-        trouble: str | None = "begins with '-'"
-    elif name.split("/")[0] == "HEAD":
-        trouble = "is git's word for the current branch"
-    else:
-        trouble = _trouble(HEADS + name)
+    """Raise ``InvalidName`` unless ``name`` can be a branch, without ``refs/heads/``."""
+    _refuse_branch(name, _trouble_with_branch(name))
+
+
+def check_new_branch_name(name: str) -> None:
+    """As :func:`check_branch_name`, for one that is to be made: it must be told from others by looking at it."""
+    _refuse_branch(name, _trouble_with_branch(name) or trouble_with_characters(name))
+
+
+def _refuse_branch(name: str, trouble: str | None) -> None:
     if trouble is not None:
-        raise Conflict(f"not a branch name: {name!r} {trouble}", hint="letters, digits, '-', '_' are safe")
+        raise InvalidName(f"not a branch name: {name!r} {trouble}", hint="letters, digits, '-', '_' are safe")
+
+
+def _trouble_with_branch(name: str) -> str | None:
+    if name.startswith("-"):
+        return "begins with '-'"
+    if name.split("/")[0] == "HEAD":
+        return "is git's word for the current branch"
+    return _trouble(HEADS + name)
 
 
 def conflicting_ref(name: str, existing: Iterable[str]) -> str | None:

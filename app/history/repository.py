@@ -11,7 +11,7 @@ from typing import Final
 from app.errors import Ambiguous, Conflict, DamagedHistory, InputError, NotFound
 from app.history.base import Kind, RefMove, Store
 from app.history.commits import KINDS, TRANSPARENT_KINDS, Commit, parse_commit
-from app.history.refnames import check_branch_name
+from app.history.refnames import check_new_branch_name
 from app.history.snapshots import SnapshotReader
 
 HEADS: Final = "refs/heads/"
@@ -119,8 +119,8 @@ class Repository:
         return commit
 
     def fork(self, at: bytes, branch: str) -> None:
-        """A new branch at a commit: one new ref, whatever the history's length. Raises ``Conflict``."""
-        check_branch_name(branch)
+        """A new branch at a commit: one new ref, however long the history. Raises ``InvalidName``, ``Conflict``."""
+        check_new_branch_name(branch)
         require_own(self.commit(at))
         if self.store.ref(HEADS + branch) is not None:
             raise Conflict(f"there is a branch {branch!r} already")

@@ -12,7 +12,7 @@ from sqlalchemy import Row, select
 from app.db.models import journal, objects, refs, segments
 from app.db.raw_rows import raw_rows
 from app.db.session import Database
-from app.errors import Conflict
+from app.errors import InvalidName
 from app.history.base import Damage, object_id
 from app.history.refnames import check_ref_name
 from app.history.segments import open_segment, read_journal_row, whole_journal_row
@@ -40,7 +40,7 @@ def _refs(database: Database, repository: int) -> Iterator[Damage]:
             yield Damage(what, f"has the fence {fence}")
         try:
             check_ref_name(str(row.values["name"]))
-        except Conflict as error:
+        except InvalidName as error:
             yield Damage(what, f"has a name that git refuses: {error.message}")
 
 

@@ -66,6 +66,13 @@ class StoreStatements:
             places.where(_own(objects), objects.c.oid.in_([bindparam(name) for name in many])),
             *(repository, *many),
         )
+        # (repository, segment): no index leads there, it looks at all objects of the repository
+        self.find_in_segment = prepare(
+            select(objects.c.oid, objects.c.position, objects.c.length, objects.c.kind).where(
+                _own(objects), objects.c.segment == bindparam("segment")
+            ),
+            *(repository, "segment"),
+        )
         # (repository, first, last), (repository, first, last, kind)
         between = (
             select(objects.c.oid)

@@ -8,7 +8,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from app.crash_points import reached
 from app.db.models import TASK_ID_LENGTH, journal, refs, repositories, segments
@@ -23,6 +23,7 @@ from app.history.sql_bulk import BulkReader, verified
 from app.history.sql_collect import INDEX_ROW_BYTES, collect
 from app.history.sql_damage import find_damage
 from app.history.sql_journal import SqlJournal, add_segments
+from app.history.sql_places import Place, Places
 from app.history.sql_refs import have_moved, lock_repository, move_refs, raise_fence
 from app.history.sql_statements import StoreStatements
 
@@ -30,6 +31,9 @@ SMALL_OBJECTS: Final = 256
 SMALL_BYTES: Final = 64 << 10
 """A write below both goes to the journal; others are worth segments of their own."""
 
+_REPOSITORY: Final = select(repositories.c.number, repositories.c.collected).where(
+    repositories.c.task_id == bindparam("task_id")
+)
 _MAX_KNOWN: Final = 1 << 16
 
 
@@ -44,6 +48,7 @@ class SqlStore:
         self._cache = cache
         self._repository = repository
         self._journal = SqlJournal(database, sql, repository)
+        self._places = Places(self._find, self._find_all)
         self._known: set[bytes] = set()
         """Ids of objects that are surely there: written by us, durable, and not collected since."""
         self._collected = collected
@@ -73,7 +78,7 @@ class SqlStore:
 
     def _write_anew(self, items: list[RawObject], moves: Sequence[RefMove], collected: int) -> int | None:
         """Write all of it, also what was thought to be there, then look whether the moves have all they need."""
-        self._known.clear()
+        self._trust_nothing()
         self._journal.refresh()
         number = self._transact(items, (), None)
         if moves:
@@ -181,7 +186,7 @@ class SqlStore:
         )
         # From here on this branch is ours, and nobody collects; what was before may have been.
         with self._writing:
-            self._known.clear()
+            self._trust_nothing()
 
     def stored_bytes(self) -> int:
         """Segments and journal as stored, and :data:`INDEX_ROW_BYTES` an indexed object."""
@@ -194,20 +199,33 @@ class SqlStore:
 
     def collect(self, also: Collection[bytes] = (), *, dry_run: bool = False) -> Collected:
         self.finish()  # what the journal holds is in the index then
-        self._known.clear()
-        return collect(self._database, self, self._repository, also, dry_run=dry_run)
+        self._trust_nothing()
+        try:
+            return collect(self._database, self, self._repository, also, dry_run=dry_run)
+        finally:
+            self._places.forget()
 
     def finish(self) -> None:
         with self._writing:
             self._journal.fold()
 
     def close(self) -> None:
-        self._known.clear()
+        self._trust_nothing()
 
-    def _find(self, oid: bytes) -> tuple[int, int, int, int] | None:
+    def _trust_nothing(self) -> None:
+        """What was there may have been collected."""
+        self._known.clear()
+        self._places.forget()
+
+    def _find(self, oid: bytes) -> Place | None:
         """Segment, position, length and kind, from the index."""
         rows = self._rows(self._sql.find_object, oid)
         return rows[0] if rows else None
+
+    def _find_all(self, segment: int) -> Iterator[tuple[bytes, Place]]:
+        """The objects of a segment, from the index."""
+        for oid, *place in self._rows(self._sql.find_in_segment, segment):
+            yield bytes(oid), (segment, *place)
 
     def _rows(self, sql: str, *values: Any, at_most: int | None = None) -> list[Any]:
         """What a statement finds in this repository."""
@@ -220,7 +238,7 @@ class SqlStore:
 
     def _read_indexed(self, oid: bytes) -> RawObject | None:
         """Where it lies now: while garbage is collected, objects are moved to other segments."""
-        place = self._find(oid)
+        place = self._places.get(oid)
         while place is not None:
             segment, position, length, kind = place
             raw = self._segment(segment, oid)
@@ -281,9 +299,8 @@ class SqlStoreFactory:
         return self.open(task_id)
 
     def open(self, task_id: str) -> SqlStore:
-        asking = select(repositories.c.number, repositories.c.collected)
-        asking = asking.where(repositories.c.task_id == task_id)
-        row = self._database.ask(lambda connection: connection.execute(asking).one_or_none())
+        named = {"task_id": task_id}
+        row = self._database.ask(lambda connection: connection.execute(_REPOSITORY, named).one_or_none())
         if row is None:
             raise NotFound("history of task", task_id)
         return SqlStore(self._database, self._sql, self._cache, *row)

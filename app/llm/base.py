@@ -40,18 +40,6 @@ OnRetry: TypeAlias = Callable[[Retry], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Who follows a model while it answers: hears each token, is told of retries, and may end it."""
-
-    on_token: OnToken | None = None
-    on_retry: OnRetry | None = None
-    cancellation: Cancellation | None = None
-
-
-UNWATCHED: Final = Watch()
-
-
-@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
@@ -169,6 +157,24 @@ class ModelCall:
             "started_ms": self.started_ms,
             "ended_ms": self.ended_ms,
         }
+
+
+OnCall: TypeAlias = Callable[[ModelCall, str | None], None]
+"""Takes a call that is over, and the kind of its error where it was in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who follows a model while it answers: hears each token, is told of retries and of the call that is over,
+    and may end it."""
+
+    on_token: OnToken | None = None
+    on_retry: OnRetry | None = None
+    cancellation: Cancellation | None = None
+    on_call: OnCall | None = None
+
+
+UNWATCHED: Final = Watch()
 
 
 class CallFailed(ModelError):

@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar, cast
 
 from app.errors import ModelError
 from app.llm.base import Cancellation, Model, ModelReply, ModelRequest, OnToken
+from app.log_fields import carried
 
 Given = TypeVar("Given")
 
@@ -82,7 +83,7 @@ class _Call(Generic[Given]):
         self._run = run
         self._left = False
         self._said: SimpleQueue[str | _Ended[Given]] = SimpleQueue()
-        threading.Thread(target=self._go, name="stackvm-model", daemon=True).start()
+        threading.Thread(target=carried(self._go), name="stackvm-model", daemon=True).start()
 
     def next(self, seconds: float) -> str | _Ended[Given] | None:
         """The next token, or how it ended; ``None``: nothing within ``seconds``."""

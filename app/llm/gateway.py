@@ -17,6 +17,7 @@ from app.llm.base import (
     ModelCall,
     ModelReply,
     ModelRequest,
+    OnCall,
     OnRetry,
     OnToken,
     Retry,
@@ -60,6 +61,7 @@ class Gateway:
     budget: Budget = field(default_factory=Budget)
     modes: ModeMemory = PROCESS_MODES
     on_retry: OnRetry | None = None
+    on_call: OnCall | None = None
     cancellation: Cancellation | None = None
     clock_ms: Callable[[], int] = _wall_clock_ms
     sleep: Callable[[float], None] = time.sleep
@@ -67,7 +69,7 @@ class Gateway:
 
     def followed_by(self, watch: Watch) -> Gateway:
         """The same gateway for calls that ``watch`` follows; its ``on_token`` is for :meth:`ask`."""
-        return replace(self, on_retry=watch.on_retry, cancellation=watch.cancellation)
+        return replace(self, on_retry=watch.on_retry, on_call=watch.on_call, cancellation=watch.cancellation)
 
     def ask(self, request: ModelRequest, on_token: OnToken | None = None) -> Asked:
         """The reply and the record of the call. Raises :class:`CallFailed`, with the record of what it cost.
@@ -110,7 +112,7 @@ class _Asking:
                 self._prepare_next(error)
             else:
                 self._remember_mode()
-                return Asked(reply, self._record(reply))
+                return Asked(reply, self._told(self._record(reply)))
 
     def _prepare_next(self, error: ModelError) -> None:
         """Get ready for another attempt, or raise :class:`CallFailed`."""
@@ -126,7 +128,7 @@ class _Asking:
             if isinstance(error, UnusableReply):
                 self._remember_mode()
             reply = error.reply if isinstance(error, UnusableReply) else None
-            raise CallFailed(error, self._record(reply)) from error
+            raise CallFailed(error, self._told(self._record(reply), error.kind)) from error
         self._tell(error, wait)
         if self._cancellation is None:
             self._gateway.sleep(wait)
@@ -147,6 +149,11 @@ class _Asking:
     def _tell(self, error: ModelError, wait: float) -> None:
         if self._gateway.on_retry is not None:
             self._gateway.on_retry(Retry(self._attempts, error, wait))
+
+    def _told(self, call: ModelCall, error: str | None = None) -> ModelCall:
+        if self._gateway.on_call is not None:
+            self._gateway.on_call(call, error)
+        return call
 
     def _remember_mode(self) -> None:
         if self._request.schema is not None:

@@ -8,7 +8,7 @@ from itertools import count
 from app.db.base import TaskRow
 from app.errors import Conflict
 from app.history.commits import Commit
-from app.history.refnames import check_branch_name
+from app.history.refnames import check_new_branch_name
 from app.history.repository import HEADS, Repository
 from app.services.leases import refuse_running, standing
 from app.services.progress import progress_at
@@ -71,7 +71,7 @@ def status_of(control: dict[str, object]) -> str:
 
 
 def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -> BranchView:
-    """A new branch at a revision, in constant time. Raises ``NotFound``, ``Ambiguous`` or ``Conflict``."""
+    """A new branch at a revision. Raises ``NotFound``, ``Ambiguous``, ``InvalidName``, ``Conflict``."""
     workplace.actor.require("operator")
     with open_repository(workplace, task) as repository:
         commit = repository.resolve(revision)
@@ -88,12 +88,12 @@ def fork_branch(workplace: Workplace, task: TaskRow, revision: str, name: str) -
 def new_branch_name(repository: Repository, name: str | None, kind: str) -> str:
     """``name``, or where there is none the next free one of its kind: ``revision-1``, ``revision-2``.
 
-    Raises ``Conflict`` where the name is taken or none that git allows.
+    Raises ``InvalidName``, and ``Conflict`` where the name is taken.
     """
     if name is None:
         numbered = (f"{kind}-{number}" for number in count(1))
         return next(each for each in numbered if repository.store.ref(HEADS + each) is None)
-    check_branch_name(name)
+    check_new_branch_name(name)
     if repository.store.ref(HEADS + name) is not None:
         raise Conflict(f"there is a branch {name!r} already", hint="give another --name")
     return name

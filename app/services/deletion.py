@@ -23,7 +23,7 @@ def delete_task(workplace: Workplace, task: TaskRow) -> int:
     workplace.actor.require("operator")
     with history_or_none(workplace, task) as store, hold_task(workplace, task, store):
         freed = history_bytes(workplace, task.id)
-        workplace.tasks.delete(task.id)
+        workplace.tasks.delete(task.id, workplace.clock_ms())
         reached("delete.rows")
         delete_histories(workplace, task.id)
     return freed

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.db.base import TaskRow
-from app.db.feed import FeedTable, TaskRead
+from app.db.feed import UNDER_WAY, Deletion, FeedTable, TaskRead
 from app.errors import InputError, NotFound
 from app.history.repository import Repository
 from app.services.positions import pack, unpack
 from app.services.tasks import task_document
 from app.services.workplace import Workplace
+from app.vm.state import PAUSED
 
 _OPEN: Final = 32
 """Histories kept open: each may hold the commits of a few seconds in memory."""
@@ -53,7 +54,38 @@ class Feeds:
                 del found[task_id]
             else:
                 found[task_id] = replace(seen, heads=heads)
-        return found
+        return {task_id: self._as_it_stands(seen) for task_id, seen in found.items()}
+
+    def _as_it_stands(self, seen: TaskRead) -> TaskRead:
+        """As :func:`app.services.leases.standing` says it: what runs has somebody who runs it."""
+        gone = {
+            name: replace(branch, status=PAUSED)
+            for name, branch in seen.branches.items()
+            if branch.status in UNDER_WAY and self._is_abandoned(seen.holders.get(name))
+        }
+        row = seen.row
+        if row.current_branch in gone and row.status in UNDER_WAY:
+            row = replace(row, status=PAUSED)
+        # Who holds a lease is no news.
+        return replace(seen, row=row, branches={**seen.branches, **gone}, holders={})
+
+    def _is_abandoned(self, holder: str | None) -> bool:
+        return holder is None or self._workplace.presence.is_dead(holder)
+
+    def standing(self, rows: Sequence[TaskRow]) -> list[TaskRow]:
+        """The rows, each with the status as it is."""
+        under_way = [row.id for row in rows if row.status in UNDER_WAY]
+        if not under_way:
+            return list(rows)
+        held = self.table.holders(under_way)
+        doubtful = [
+            row.id
+            for row in rows
+            if row.status in UNDER_WAY and self._is_abandoned(held.get((row.id, row.current_branch)))
+        ]
+        # It may have ended since: then its row says so by now.
+        seen = self.read(doubtful) if doubtful else {}
+        return [seen[row.id].row if row.id in seen else row for row in rows]
 
     def read_one(self, task: TaskRow) -> TaskRead:
         """One task. Raises ``NotFound`` where it is gone."""
@@ -83,6 +115,21 @@ class Feeds:
             self._open.pop(task_id, None)
 
 
+class ListRead(NamedTuple):
+    """What a look at the list saw, each the oldest first."""
+
+    rows: Sequence[TaskRow]
+    deletions: Sequence[Deletion]
+
+
+class ListEvent(NamedTuple):
+    """``kind`` is ``tasks`` or ``deleted``; ``position`` is that of whoever has been told it."""
+
+    kind: str
+    data: dict[str, Any]
+    position: ListPosition
+
+
 @dataclass(frozen=True, slots=True)
 class ListPosition:
     """How far somebody has been told of the list: a time, and marks of what was told since.
@@ -93,17 +140,32 @@ class ListPosition:
     since_ms: int
     told: frozenset[bytes] = frozenset()
 
-    def take(self, rows: Sequence[TaskRow]) -> tuple[list[dict[str, Any]], ListPosition]:
-        """Of ``rows``, those that changed last, the oldest first: what was not told, and the position after it."""
-        marked = [(row, _mark(row)) for row in rows if row.updated_ms >= self.since_ms]
-        fresh = [task_document(row) for row, mark in marked if mark not in self.told]
-        if not fresh:
+    def take(self, seen: ListRead) -> tuple[list[ListEvent], ListPosition]:
+        """Of what is seen, what was not told, and the position after it."""
+        times = [(row.updated_ms, _mark(row)) for row in seen.rows]
+        times += [(each.at_ms, _mark(each)) for each in seen.deletions]
+        times = [(at_ms, mark) for at_ms, mark in times if at_ms >= self.since_ms]
+        rows = [row for row in seen.rows if row.updated_ms >= self.since_ms and _mark(row) not in self.told]
+        gone = [
+            each for each in seen.deletions if each.at_ms >= self.since_ms and _mark(each) not in self.told
+        ]
+        if not rows and not gone:
             return [], self
-        since = max(self.since_ms, marked[-1][0].updated_ms - WINDOW_MS)
-        if len(rows) >= _MOST:
-            since = max(since, rows[0].updated_ms)
-        kept = frozenset(mark for row, mark in marked if row.updated_ms >= since)
-        return fresh, ListPosition(since, kept)
+        since = max(self.since_ms, max(at_ms for at_ms, _ in times) - WINDOW_MS)
+        if len(seen.rows) >= _MOST:
+            since = max(since, seen.rows[0].updated_ms)
+        after = ListPosition(since, frozenset(mark for at_ms, mark in times if at_ms >= since))
+        events = []
+        # Until the last of them is told, no time has passed: who is cut off between gets the rest.
+        told = self.told | {_mark(row) for row in rows}
+        if rows:
+            documents = {"tasks": [task_document(row) for row in rows]}
+            events.append(ListEvent("tasks", documents, ListPosition(self.since_ms, told)))
+        for each in gone:
+            told |= {_mark(each)}
+            events.append(ListEvent("deleted", {"task_id": each.task_id}, ListPosition(self.since_ms, told)))
+        events[-1] = events[-1]._replace(position=after)
+        return events, after
 
     def to_text(self) -> str | None:
         """As an event id."""
@@ -122,20 +184,22 @@ def read_list_position(text: str) -> ListPosition:
     raise InputError("this is no event id of the list's", hint="send the id of an event as it came, or none")
 
 
-def changed_tasks(feeds: Feeds, since_ms: int, namespace: str | None) -> Sequence[TaskRow]:
+def look_at_tasks(feeds: Feeds, since_ms: int, namespace: str | None) -> ListRead:
     """The tasks that changed since then, the oldest change first; of very many, the newest."""
-    return feeds.table.changed(since_ms, namespace, _MOST)
+    return ListRead(
+        feeds.standing(feeds.table.changed(since_ms, namespace, _MOST)),
+        feeds.table.deleted(since_ms, namespace),
+    )
 
 
 def list_end(feeds: Feeds, namespace: str | None) -> ListPosition:
     """The position of whoever has just read the list."""
-    newest = feeds.table.changed(0, namespace, 1)
-    if not newest:
-        return ListPosition(0)
-    since = max(0, newest[0].updated_ms - WINDOW_MS)
-    return ListPosition(since).take(changed_tasks(feeds, since, namespace))[1]
+    newest = [row.updated_ms for row in feeds.table.changed(0, namespace, 1)]
+    newest += [each.at_ms for each in feeds.table.deleted(0, namespace)[-1:]]
+    since = max(0, max(newest, default=0) - WINDOW_MS)
+    return ListPosition(since).take(look_at_tasks(feeds, since, namespace))[1]
 
 
-def _mark(row: TaskRow) -> bytes:
-    """What tells this version of this task from every other."""
+def _mark(row: TaskRow | Deletion) -> bytes:
+    """What tells this version of this task, or this deletion, from every other."""
     return blake2b(repr(row).encode(errors="replace"), digest_size=_MARK_BYTES).digest()

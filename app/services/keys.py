@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from app.db.serving import KeyRow, KeyTable
-from app.errors import InputError, NotFound
+from app.errors import InputError, InvalidName, NotFound
+from app.history.visible import trouble_with_characters
 from app.services.access import ROLES, Actor, Role
 from app.services.workplace import Workplace
 
@@ -42,6 +43,8 @@ def create_key(
         raise InputError(f"there is no role {role!r}", hint="one of " + ", ".join(ROLES))
     if not name.strip() or len(name) > 100:
         raise InputError("a key needs a name of 1 to 100 characters", hint="say who or what will use it")
+    if trouble := trouble_with_characters(name):
+        raise InvalidName(f"{name!r} can't be the name of a key: it {trouble}")
     if namespace is not None:
         workplace.namespaces.get(namespace)
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)

@@ -13,6 +13,7 @@ from typing import Final
 from app.crash_points import reached
 from app.db.base import Leases, TaskRow
 from app.errors import BranchMoved, Conflict, LeaseHeld, StorageError
+from app.log_fields import carried
 from app.services.workplace import Workplace
 from app.vm.interrupts import Asked, Interrupts
 from app.vm.state import PAUSED, PLANNING, RUNNING
@@ -70,7 +71,9 @@ class Heartbeat:
         Raises ``BranchMoved`` at the end where the lease was lost meanwhile.
         """
         stop = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(stop, interrupts), daemon=True, name="lease")
+        thread = threading.Thread(
+            target=carried(self._beat), args=(stop, interrupts), daemon=True, name="lease"
+        )
         thread.start()
         try:
             yield

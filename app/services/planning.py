@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ConfigurationError, ModelError, PlanNotClean
-from app.llm.base import OnRetry, OnToken, Watch
+from app.llm.base import OnCall, OnRetry, OnToken, Watch
+from app.observability.watching import Bystanders
 from app.plan.model import Json
 from app.planner.generate import generate_plan
 from app.planner.records import plan_record, rounds_record
@@ -30,6 +31,12 @@ class PlanningWatcher:
     on_round: OnRound | None = None
     on_token: OnToken | None = None
     on_retry: OnRetry | None = None
+    on_call: OnCall | None = None
+
+    @property
+    def of_calls(self) -> Watch:
+        """What the asker itself is to tell; tokens are told by who reads them."""
+        return Watch(on_retry=self.on_retry, on_call=self.on_call)
 
 
 def require_askers(workplace: Workplace, usage: Mapping[str, Json] | None = None) -> Askers:
@@ -59,6 +66,8 @@ def plan_goal(
     check_goal(goal)
     workplace.catalog(namespace)  # one that doesn't exist is refused before anything is told
     askers = require_askers(workplace)
+    if workplace.observers:
+        listener = Bystanders(workplace.observers, listener).hear
     if listener is not None:
         listener(PlanningStarted(askers.model, askers.is_scripted))
     wanted = {"goal": goal, "namespace": namespace, "response_format": response_format}
@@ -80,7 +89,7 @@ def watcher_of(listener: Listener | None, usage: Mapping[str, Json] = NO_USAGE) 
         listener(UsageGrew(usage))
 
     watch = watch_models(listener, None)
-    return PlanningWatcher(on_round, watch.on_token, watch.on_retry)
+    return PlanningWatcher(on_round, watch.on_token, watch.on_retry, watch.on_call)
 
 
 def write_plan(
@@ -89,7 +98,7 @@ def write_plan(
     """A plan for the content of ``goal.json``, or why there is none."""
     try:
         return generate_plan(
-            askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
+            askers.reasoning.followed_by(watcher.of_calls),
             goal=goal["goal"],
             catalog=workplace.catalog(goal.get("namespace")),
             response_format=goal.get("response_format"),

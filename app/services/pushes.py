@@ -18,7 +18,7 @@ from app.history.base import RawObject
 from app.history.canonical import parse_canonical
 from app.history.pushed import PushedCommit, PushedLine, read_pushed
 from app.history.reachable import Graph
-from app.history.refnames import HEADS, check_branch_name, conflicting_ref
+from app.history.refnames import HEADS, check_new_branch_name, conflicting_ref
 from app.history.repository import Repository
 from app.history.warm import WarmRepository
 from app.plan.findings import Finding, error, has_errors
@@ -73,7 +73,7 @@ def take_push(
     else may not be pushed; nothing is kept then.
     """
     workplace.actor.require("operator")
-    check_branch_name(branch)
+    check_new_branch_name(branch)
     with open_repository(workplace, task) as opened:
         _refuse_taken(opened, branch)
         repository = WarmRepository(opened.store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.db.base import TaskRow
 from app.db.serving import Job
+from app.log_fields import current_trace
 from app.queue.base import RunQueue
 from app.services.progress import progress_at
 from app.services.reports import RunReport
@@ -28,7 +29,7 @@ def queue_run(
     parallel: int | None = None,
 ) -> None:
     """Have a worker go on with a branch. Raises ``Busy`` where the backlog is full: nothing is changed then."""
-    job = Job(task.id, branch, task.namespace, priority, parallel)
+    job = Job(task.id, branch, task.namespace, priority, parallel, current_trace())
 
     progress = None
     if branch != task.current_branch:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.db.base import TaskRow
 from app.errors import BaseMoved, BranchMoved, Conflict, InputError, NotFound, PlanRejected
-from app.llm.base import Watch
+from app.observability.watching import Bystanders
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan
 from app.plan.parse import plan_from_json
@@ -153,11 +153,13 @@ def suggest_revision(
     plan = plan_from_json(snapshot.plan)
     if only_step is not None and only_step not in {step.seq_no for step in plan.steps}:
         raise NotFound("step", str(only_step), hint="steps: " + ", ".join(str(s.seq_no) for s in plan.steps))
+    if workplace.observers:
+        listener = Bystanders(workplace.observers, listener).hear
     if listener is not None:
         listener(RevisionStarted(askers.model, askers.is_scripted, 1, 1))
     watcher = watcher_of(listener)
     return revise_plan(
-        askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
+        askers.reasoning.followed_by(watcher.of_calls),
         goal=snapshot.goal["goal"],
         catalog=workplace.catalog(task.namespace),
         plan=plan,

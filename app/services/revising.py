@@ -11,7 +11,6 @@ from app.db.base import Ledger, TaskRow
 from app.errors import ModelError, PlanNotClean, StepError
 from app.history.commits import ENGINE, Commit
 from app.history.repository import Repository
-from app.llm.base import Watch
 from app.plan.findings import Finding, error
 from app.plan.model import Plan, Step
 from app.plan.parse import plan_from_json
@@ -201,7 +200,7 @@ def _ask(
     old = plan_from_json(scribe.plan)
     try:
         planned = revise_plan(
-            askers.reasoning.followed_by(Watch(on_retry=watcher.on_retry)),
+            askers.reasoning.followed_by(watcher.of_calls),
             goal=scribe.goal["goal"],
             catalog=catalog,
             plan=old,

@@ -9,7 +9,15 @@ from functools import partial
 
 from app.crash_points import reached
 from app.db.base import TaskRow
-from app.errors import BranchMoved, LeaseHeld, ModelError, PlanNotClean, StorageError
+from app.errors import (
+    BranchMoved,
+    ConfigurationError,
+    InputError,
+    LeaseHeld,
+    ModelError,
+    PlanNotClean,
+    StorageError,
+)
 from app.history.journal import Journal
 from app.history.repository import HEADS, Repository
 from app.plan.model import Json
@@ -17,6 +25,7 @@ from app.plan.parse import plan_from_json
 from app.services.choices import with_choices
 from app.services.kept_replies import KeptReplies
 from app.services.leases import Heartbeat, hold_lease
+from app.services.observing import observed
 from app.services.planning import commit_plan, no_model, watcher_of, write_plan
 from app.services.progress import ProgressNotes, progress_at, progress_here
 from app.services.reports import Revised, RunReport, report_at, report_run
@@ -30,7 +39,7 @@ from app.services.watching import watch_models
 from app.services.workplace import Workplace
 from app.vm.caller import Caller
 from app.vm.decisions import Decisions
-from app.vm.events import Listener, PlanningStarted, ToolSaid
+from app.vm.events import Flushed, Listener, PlanningStarted, ToolSaid
 from app.vm.held_ledger import HeldLedger
 from app.vm.interpreter import Interpreter
 from app.vm.interrupts import Interrupts, StopAsked
@@ -73,15 +82,23 @@ def run_branch(workplace: Workplace, task: TaskRow, branch: str, options: RunOpt
                 # Who ended it was killed before it could say so.
                 _set_status(workplace, task, branch, report.status, report)
             return report
-        revisions: list[Revised] = []
-        while True:
-            report, revised = _run_held(workplace, task, branch, repository, options)
-            if revised is None:
-                break
-            revisions.append(revised)
-            branch = revised.branch
+        with observed(workplace, task, branch, options.listener) as run:
+            options = replace(options, listener=run.listener)
+            run.report = _run_and_revise(workplace, task, branch, repository, options)
         repository.store.finish()
-        return replace(report, revisions=tuple(revisions))
+        return run.report
+
+
+def _run_and_revise(
+    workplace: Workplace, task: TaskRow, branch: str, repository: Repository, options: RunOptions
+) -> RunReport:
+    revisions: list[Revised] = []
+    while True:
+        report, revised = _run_held(workplace, task, branch, repository, options)
+        if revised is None:
+            return replace(report, revisions=tuple(revisions))
+        revisions.append(revised)
+        branch = revised.branch
 
 
 def _run_held(
@@ -108,11 +125,13 @@ def _run_held(
             raise
         except BranchMoved:
             raise  # the branch is another worker's now, and so is its status
-        except BaseException:
+        except BaseException as error:
             heartbeat.raise_if_lost()
+            # What stands in the way is to be seen by who looks at the task, which may be run by nobody who is told.
+            reason = error.message if isinstance(error, ConfigurationError | InputError) else None
             # What went wrong is to be told; that the database can't note it adds nothing.
             with suppress(StorageError):
-                _set_status(workplace, task, branch, PAUSED)
+                workplace.tasks.note_run(task.id, branch, PAUSED, workplace.clock_ms(), error=reason)
             raise
         reached("run.over")
         _set_status(workplace, task, branch, report.status, report)
@@ -129,15 +148,22 @@ def _run(
     heartbeat: Heartbeat,
     options: RunOptions,
 ) -> tuple[RunReport, Revised | None]:
+    listener = options.listener
     head = repository.head(branch)  # again: it may have moved before the lease was ours
     notes = ProgressNotes(workplace, task, branch)
+
+    def flushed(seconds: float) -> None:
+        notes.flushed(scribe)
+        if listener is not None:
+            listener(Flushed(seconds))
+
     journal = Journal(
         repository.store,
         HEADS + branch,
         head,
         fence=heartbeat.fence,
         every_commit=workplace.flush_every_commit,
-        on_flush=lambda _: notes.flushed(scribe),
+        on_flush=flushed,
     )
     scribe = open_scribe(repository, task.id, journal)
     heartbeat.on_beat = notes.note
@@ -188,6 +214,7 @@ def _run_machine(
         watcher=None
         if listener is None
         else lambda call, message, fraction: listener(ToolSaid(call.seq_no, call.item, message, fraction)),
+        listener=listener,
     ) as performer:
         machine = Machine(
             scribe=scribe,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.db.base import TaskRow
 from app.db.serving import Job
 from app.errors import ConfigurationError, NoModelHere
+from app.log_fields import current_trace
 from app.queue.base import RunQueue
 from app.services.planning import require_askers
 from app.services.task_lists import checked_tags
@@ -45,7 +46,8 @@ def submit_goal(
         _require_model(workplace)
     made = prepare_task(workplace, new)
     row = made.row
-    job = Job(row.id, row.current_branch, row.namespace, submission.priority, submission.parallel)
+    where = (row.id, row.current_branch, row.namespace)
+    job = Job(*where, submission.priority, submission.parallel, current_trace())
 
     def also() -> None:
         queue.keep(job)

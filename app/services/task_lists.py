@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from app.db.base import TaskRow
 from app.db.serving import ListedTask, TaskFilter
-from app.errors import InputError, StackVMError
+from app.errors import InputError, InvalidName, StackVMError
+from app.history.visible import trouble_with_characters
 from app.services.leases import standing
 from app.services.tasks import open_repository, task_document
 from app.services.waiting import find_all_waiting
@@ -61,9 +62,11 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
         raise InputError(f"a task may have {MOST_TAGS} tags, not {len(tags)}")
     for tag in tags:
         if not _TAG.fullmatch(tag):
-            raise InputError(
+            raise InvalidName(
                 f"{tag!r} can't be a tag", hint="1 to 99 characters, no comma, no control characters"
             )
+        if trouble := trouble_with_characters(tag):
+            raise InvalidName(f"{tag!r} can't be a tag: it {trouble}")
     return list(dict.fromkeys(tags))
 
 

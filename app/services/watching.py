@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.llm.base import Retry, Watch
+from app.llm.base import ModelCall, Retry, Watch
 from app.vm.decisions import Place
-from app.vm.events import Listener, ModelRetried, TokenSaid
+from app.vm.events import Listener, ModelCalled, ModelRetried, TokenSaid
 
 
 def watch_models(listener: Listener, place: Place | None) -> Watch:
@@ -15,4 +15,7 @@ def watch_models(listener: Listener, place: Place | None) -> Watch:
         error = retry.error
         listener(ModelRetried(seq_no, item, error.kind, error.message, retry.wait_seconds))
 
-    return Watch(lambda token: listener(TokenSaid(seq_no, item, token)), on_retry)
+    def on_call(call: ModelCall, error: str | None) -> None:
+        listener(ModelCalled(seq_no, item, call, error))
+
+    return Watch(lambda token: listener(TokenSaid(seq_no, item, token)), on_retry, on_call=on_call)

@@ -10,6 +10,7 @@ from app.db.base import Leases, Ledger, NamespaceTable, Presence, TaskTable, Tra
 from app.db.reviews import ProposalTable
 from app.db.serving import KeyTable, TaskLists
 from app.history.base import StoreFactory
+from app.observability.base import Observer
 from app.plan.model import Json
 from app.services.access import LOCAL, Actor
 from app.services.thinking import Askers
@@ -28,6 +29,7 @@ class Workplace:
     ``ConfigurationError``; the latter takes the usage of a run so far and gives ``None`` where no model is
     configured. ``secrets`` are what calls may name, and what is hidden wherever it turns up. ``actor`` is on whose
     behalf all this happens. After ``retention_days`` without a change, ``gc`` deletes tasks that ended.
+    ``observers`` are told of every run.
     """
 
     transactions: Transactions
@@ -55,6 +57,7 @@ class Workplace:
     secrets: Secrets = NO_SECRETS
     actor: Actor = LOCAL
     retention_days: int | None = None
+    observers: tuple[Observer, ...] = ()
 
     def catalog(self, namespace: str | None) -> Catalog:
         """The tools that a namespace allows; all without one. Raises ``NotFound``."""

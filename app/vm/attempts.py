@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, Final, TypeAlias
 
 from app.errors import ModelError
+from app.log_fields import bind
 from app.plan.model import Json
 from app.tools.context import Cancellation, Cancelled, Generate, NotPerformed, ToolContext
 from app.tools.masks import NO_MASKS, Masks
@@ -30,8 +31,7 @@ _MAX_MESSAGE: Final = 2_000
 
 def attempt(call: Call, arguments: dict[str, Any], *, interruptible: bool = False) -> Attempted:
     """Call a plain function. ``interruptible``: Ctrl-C in the main thread is the user's, not the tool's."""
-    if call.secrets.masks:
-        _logger(call)  # the tool may get it by its name
+    _prepare_logs(call)
     try:
         result = call.tool.function(**arguments)
     except BaseException as error:
@@ -45,8 +45,7 @@ def attempt(call: Call, arguments: dict[str, Any], *, interruptible: bool = Fals
 
 async def attempt_async(call: Call, arguments: dict[str, Any]) -> Attempted:
     """Call a coroutine function. Nothing leaves it: what ends a task badly would end the event loop."""
-    if call.secrets.masks:
-        _logger(call)  # the tool may get it by its name
+    _prepare_logs(call)
     try:
         result = call.tool.function(**arguments)
         if inspect.isawaitable(result):
@@ -56,6 +55,13 @@ async def attempt_async(call: Call, arguments: dict[str, Any]) -> Attempted:
     except BaseException as error:  # noqa: BLE001 - SystemExit of a tool must not end the run
         return None, _raised(call, error, arguments)
     return _returned(call, result)
+
+
+def _prepare_logs(call: Call) -> None:
+    """An attempt has a context of its own: what is bound in it ends with it."""
+    bind(task_id=call.task_id, branch=call.branch, step=call.seq_no, item=call.item)
+    if call.secrets.masks:
+        _logger(call)  # the tool may get it by its name
 
 
 def timeout_error(call: Call) -> CallError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, Literal, Protocol, TypeAlias
 
 from app.crash_points import reached
@@ -13,6 +14,7 @@ from app.tools.arguments import bind_arguments
 from app.tools.base import Effect, Tool
 from app.tools.context import Cancellation, Generate
 from app.tools.secrets import NO_SECRETS, Secrets
+from app.vm.events import AttemptBegan, AttemptEnded, Listener
 from app.vm.origins import Origin
 
 CallState: TypeAlias = Literal["ok", "failed", "unknown"]
@@ -116,12 +118,31 @@ def may_repeat(effect: Effect, error: CallError) -> bool:
 class CallProgress:
     """A call on its way through its attempts; whoever makes them tells it what each gave."""
 
-    __slots__ = ("attempts", "call", "hooks", "last_error", "now_ms", "policy", "started_ms", "unknown")
+    __slots__ = (
+        "attempts",
+        "began",
+        "call",
+        "hooks",
+        "last_error",
+        "listener",
+        "now_ms",
+        "policy",
+        "started_ms",
+        "unknown",
+    )
 
-    def __init__(self, call: Call, hooks: AttemptHooks | None, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        hooks: AttemptHooks | None,
+        now_ms: Callable[[], int],
+        listener: Listener | None = None,
+    ) -> None:
         self.call = call
         self.hooks = hooks
         self.now_ms = now_ms
+        self.listener = listener
+        self.began = 0.0
         self.policy = call.retry or _ONCE
         self.attempts = 0
         self.started_ms = now_ms()
@@ -143,11 +164,21 @@ class CallProgress:
         if self.hooks is not None:
             self.hooks.before_attempt(self.call, self.attempts + 1)
         self.attempts += 1
+        if self.listener is not None:
+            self.began = monotonic()
+            self.listener(AttemptBegan(*self._which()))
         return arguments
+
+    def _which(self) -> tuple[int, int, int | None, str, int]:
+        call = self.call
+        return call.seq_no, call.visit, call.item, call.tool.name, self.attempts
 
     def conclude(self, value: Json, error: CallError | None) -> Outcome | None:
         """The attempt is over: the call's outcome, or ``None`` where another attempt is due."""
         reached("call.returned")
+        if self.listener is not None:
+            seconds, kind = monotonic() - self.began, None if error is None else error.kind
+            self.listener(AttemptEnded(*self._which(), seconds, kind))
         effect = self.call.tool.effect
         state = attempt_state(effect, error)
         self.unknown = self.unknown or state == "unknown"

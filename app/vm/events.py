@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from app.llm.base import ModelCall
 from app.plan.findings import Finding, has_errors
 from app.plan.model import Json, Plan, Step
 
@@ -40,6 +41,51 @@ class StepStarted:
     step: Step
     visit: int
     count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptBegan:
+    """A tool is about to be called, for the ``number``-th time (from 1) by this very call."""
+
+    seq_no: int
+    visit: int
+    item: int | None
+    tool: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """It gave a value, or an ``error`` of a kind (:data:`app.vm.calls.ErrorKind`). What overran is over here at its
+    timeout, whatever its function does."""
+
+    seq_no: int
+    visit: int
+    item: int | None
+    tool: str
+    number: int
+    seconds: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalled:
+    """A model answered, or was asked in vain: then ``error`` is the kind of the last ``ModelError``.
+
+    ``seq_no`` is ``None`` for a plan.
+    """
+
+    seq_no: int | None
+    item: int | None
+    call: ModelCall
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """Commits became durable, which took ``seconds``."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +200,10 @@ Event: TypeAlias = (
     PlanningStarted
     | PlanChecked
     | StepStarted
+    | AttemptBegan
+    | AttemptEnded
+    | ModelCalled
+    | Flushed
     | ItemDone
     | ToolSaid
     | TokenSaid
@@ -167,5 +217,8 @@ Event: TypeAlias = (
     | NotRevised
 )
 Listener: TypeAlias = Callable[[Event], None]
-"""Called in the machine's thread, or in another for ``ToolSaid``, ``TokenSaid``, ``ModelRetried``, ``StopRequested``.
-It must return at once and never raise."""
+"""Called in the machine's thread, or in another for ``ToolSaid``, ``TokenSaid``, ``ModelRetried``, ``ModelCalled``,
+``StopRequested``. It must return at once and never raise.
+
+A tool's thread begins with a copy of the context that ``AttemptBegan`` was told in: what a listener sets there, it
+finds again where the tool asks a model."""

@@ -28,6 +28,7 @@ from app.vm.calls import (
     ErrorKind,
     Outcome,
 )
+from app.vm.events import Listener
 from app.vm.rounds import Round, Surroundings
 from app.vm.workers import Workers
 
@@ -57,7 +58,8 @@ class Performer:
 
     ``cancellation`` ends the run's calls when it is asked for (from any thread); Ctrl-C asks for it.
     ``jitter`` gives the factor by which a backoff is multiplied. ``watcher`` is told of progress, in
-    the tool's thread. ``workers`` may be shared between performers, and is closed only by its owner.
+    the tool's thread, ``listener`` of attempts. ``workers`` may be shared between performers, and is
+    closed only by its owner.
     ``beside`` has every call run beside the caller's thread: one that no signal reaches must be able to leave it.
     """
 
@@ -68,6 +70,7 @@ class Performer:
         clock: Callable[[], int] = wall_clock_ms,
         jitter: Callable[[], float] = _spread,
         watcher: CallWatcher | None = None,
+        listener: Listener | None = None,
         workers: Workers | None = None,
         beside: bool = False,
     ) -> None:
@@ -75,6 +78,7 @@ class Performer:
         self._clock = clock
         self._jitter = jitter
         self._watcher = watcher
+        self._listener = listener
         self._workers = workers or Workers()
         self._owns_workers = workers is None
         self._beside = beside
@@ -97,13 +101,16 @@ class Performer:
         """
         if self._beside or call.timeout is not None or call.tool.is_async:
             return self._perform_beside(call, hooks)
-        progress = CallProgress(call, hooks, self._clock)
+        progress = CallProgress(call, hooks, self._clock, self._listener)
         return progress.stop() if self.cancellation.requested else self._perform_here(progress)
 
     def open_round(self) -> Round:
         """For calls side by side. Its owner closes it."""
-        around = Surroundings(self.cancellation, self._workers, self._watcher, self._clock, self._pause)
-        return Round(around)
+        return Round(
+            Surroundings(
+                self.cancellation, self._workers, self._watcher, self._clock, self._pause, self._listener
+            )
+        )
 
     def _perform_beside(self, call: Call, hooks: AttemptHooks | None) -> Outcome:
         outcomes: list[Outcome] = []

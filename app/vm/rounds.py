@@ -18,6 +18,7 @@ from app.plan.model import Json
 from app.tools.context import Cancellation
 from app.vm.attempts import CallWatcher, attempt, attempt_async, make_context, timeout_error
 from app.vm.calls import AttemptHooks, Call, CallError, CallProgress, Outcome
+from app.vm.events import Listener
 from app.vm.workers import Flight, NoWorker, Reply, Workers
 
 _POLL_SECONDS: Final = 0.2
@@ -35,13 +36,15 @@ Deliver: TypeAlias = Callable[[Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all calls of a performer share. ``pause``: the seconds before a call's next attempt."""
+    """What all calls of a performer share. ``pause``: the seconds before a call's next attempt. ``listener`` is
+    told of attempts."""
 
     cancellation: Cancellation
     workers: Workers
     watcher: CallWatcher | None
     clock: Callable[[], int]
     pause: Callable[[CallProgress], float]
+    listener: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Round:
 
     def start(self, call: Call, hooks: AttemptHooks | None, deliver: Deliver) -> None:
         """Begin a call; ``deliver`` gets its outcome, now if it comes to no attempt. Passes on what a hook raises."""
-        begun = _Begun(CallProgress(call, hooks, self._around.clock), deliver)
+        begun = _Begun(CallProgress(call, hooks, self._around.clock, self._around.listener), deliver)
         if self._stopping or self._around.cancellation.requested:
             deliver(begun.progress.stop())
         else:

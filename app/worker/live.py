@@ -16,6 +16,7 @@ import orjson
 
 from app.db.feed import STALE_MS, FeedTable, LiveRow
 from app.errors import StorageError
+from app.log_fields import tell
 from app.vm.events import Listener
 from app.worker.under_way import Mask, UnderWay
 
@@ -82,9 +83,11 @@ class LiveWatcher:
         try:
             self._write()
         except StorageError as error:
-            logger.info("what is under way can't be written down: %s", error)
+            tell(logger, logging.INFO, "live.unwritten", f"what is under way can't be written down: {error}")
         except Exception:
-            logger.exception("what is under way was not written down by a fault of ours")
+            logger.exception(
+                "what is under way was not written down by a fault of ours", extra={"event": "live.fault"}
+            )
 
     def _write(self) -> None:
         with self._lock:

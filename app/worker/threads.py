@@ -14,6 +14,9 @@ from typing import Final, Protocol
 
 from app.db.serving import Claim, JobTable
 from app.errors import BranchMoved, ConfigurationError, LeaseHeld, NotFound, StackVMError, StorageError
+from app.log_fields import bound, tell
+from app.observability.base import Claimed, HandedBack
+from app.observability.watching import note_all
 from app.queue.base import RunQueue
 from app.services.queueing import run_claimed, running_limits
 from app.services.workplace import Workplace
@@ -24,6 +27,7 @@ POLL_SECONDS: Final = 0.5
 """How late a job that another process put is seen."""
 _ORPHANS_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 2.0
+_SOON_SECONDS: Final = 0.1
 _SHUTDOWN: Final = "shutdown"
 
 logger = logging.getLogger(__name__)
@@ -90,7 +94,7 @@ class WorkerThreads:
             try:
                 claim = self._claim()
             except StackVMError as error:
-                logger.warning("no job can be taken: %s", error)
+                tell(logger, logging.WARNING, "queue.unreadable", f"no job can be taken: {error}")
                 self._stopping.wait(_RETRY_SECONDS)
                 continue
             if claim is None:
@@ -111,8 +115,11 @@ class WorkerThreads:
             self._running[claim.number] = interrupts
         if self._stopping.is_set():
             interrupts.ask(Asked("pause", _SHUTDOWN))
+        job = claim.job
         try:
-            self._run_claimed(claim, interrupts)
+            with bound(trace=job.trace, task_id=job.task_id, branch=job.branch):
+                note_all(self._workplace.observers, Claimed(claim.takeovers))
+                self._run_claimed(claim, interrupts)
         finally:
             with self._lock:
                 del self._running[claim.number]
@@ -122,6 +129,7 @@ class WorkerThreads:
     def _run_claimed(self, claim: Claim, interrupts: Interrupts) -> None:
         owner = self._workplace.presence.owner
         later: float | None = None
+        why = "shutdown"
         try:
             report = run_claimed(self._workplace, claim.job, interrupts, self._listener(claim))
             if (
@@ -130,17 +138,24 @@ class WorkerThreads:
                 and interrupts.asked == Asked("pause", _SHUTDOWN)
             ):
                 later = 0.0
-        except (LeaseHeld, BranchMoved) as error:
-            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished.
-            logger.info("%s", error)
-            later = _RETRY_SECONDS
+        except LeaseHeld as error:
+            # Whoever runs it has no job of it, a command perhaps: it may leave it unfinished. Or it died.
+            tell(logger, logging.INFO, "run.held", str(error))
+            later, why = min(_RETRY_SECONDS, max(_SOON_SECONDS, error.seconds_left)), "lease"
+        except BranchMoved as error:
+            tell(logger, logging.INFO, "run.held", str(error))
+            later, why = _RETRY_SECONDS, "lease"
         except StorageError as error:
-            logger.warning("task %s is put back: %s", claim.job.task_id, error)
-            later = _RETRY_SECONDS
+            tell(logger, logging.WARNING, "run.put_back", f"task {claim.job.task_id} is put back: {error}")
+            later, why = _RETRY_SECONDS, "storage"
         except (NotFound, ConfigurationError, StackVMError) as error:
-            logger.warning("task %s: %s", claim.job.task_id, error)
+            tell(logger, logging.WARNING, "run.refused", f"task {claim.job.task_id}: {error}")
         except Exception:
-            logger.exception("task %s ended by a fault of ours", claim.job.task_id)
+            logger.exception(
+                "task %s ended by a fault of ours", claim.job.task_id, extra={"event": "run.fault"}
+            )
+        if later is not None:
+            note_all(self._workplace.observers, HandedBack(why))
         with suppress(StorageError):  # else the claim runs out
             if later is None:
                 self._jobs.remove(claim.number, owner)

@@ -33,16 +33,9 @@ TRICKS = [
     "main@{0}",
     "%2e%2e%2f",
 ]
-ODD_BUT_RIGHT = (
-    "mаin",
-    "ｍａｉｎ",
-    "refs/heads/main",
-    "\ud7ff\uffff",
-    "main\u200b",
-    "main\u202e",
-    "%2e%2e%2f",
-)
+ODD_BUT_RIGHT = ("mаin", "ｍａｉｎ", "refs/heads/main", "%2e%2e%2f")
 """Git takes these for branches too: each is another branch than main."""
+TOO_LONG = (LONG,)
 METHODS = ("get", "post", "put", "patch", "delete")
 PLAN = [{"seq_no": 1, "type": "assign", "parameters": {"final_answer": 42}}]
 BODIES: dict[str, dict[str, Any]] = {
@@ -59,6 +52,11 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """What each takes; the others take ``{}``."""
 READING = ("check_plan", "diff_plans", "replay")
+
+
+def ascii_start(name: str) -> str:
+    """What a test is called."""
+    return ascii(name)[:20]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +106,7 @@ def documented(operation: dict[str, Any], response: Any) -> None:
     assert LONG not in found["title"], about
 
 
-@pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: ascii(trick)[:20])
+@pytest.mark.parametrize("trick", TRICKS, ids=ascii_start)
 def test_tricks_in_addresses(
     served: LookServer, task_id: str, operations: list[dict[str, Any]], trick: str
 ) -> None:
@@ -126,7 +124,7 @@ def test_tricks_in_addresses(
     assert everything(served, task_id) == before
 
 
-@pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: ascii(trick)[:20])
+@pytest.mark.parametrize("trick", TRICKS, ids=ascii_start)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -148,8 +146,6 @@ def test_tricks_in_names(
     served: LookServer, task_id: str, path: str, body: dict[str, Any], trick: str
 ) -> None:
     before = everything(served, task_id)
-    if path == "/api/namespaces" and trick in ("-rf", ".lock"):
-        pytest.skip("a name as any other: it is no file")
     sent = json.loads(json.dumps(body).replace("TRICK", json.dumps(trick)[1:-1]))
     response = served.client.post(path.format(task=task_id), json=sent)
     assert response.status_code in (404, 422), response.text[:300]
@@ -157,9 +153,7 @@ def test_tricks_in_names(
     assert everything(served, task_id) == before
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in TRICKS if name != "-rf"], ids=lambda trick: ascii(trick)[:20]
-)
+@pytest.mark.parametrize("name", TRICKS, ids=ascii_start)
 def test_no_branch_is_called_so(served: LookServer, task_id: str, name: str) -> None:
     before = everything(served, task_id)
     response = served.client.post(f"/api/tasks/{task_id}/branches", json={"revision": "main", "name": name})
@@ -168,8 +162,38 @@ def test_no_branch_is_called_so(served: LookServer, task_id: str, name: str) -> 
         path = f"/api/tasks/{task_id}/branches/{quote(name, safe='/')}"
         assert served.client.delete(path).status_code == 204
         return
-    assert response.status_code in (409, 422), response.text[:300]
+    code = "invalid-input" if name in TOO_LONG else "invalid-name"
+    assert (response.status_code, response.json["code"]) == (422, code), response.text[:300]
     assert response.mimetype == MEDIA_TYPE
+    assert everything(served, task_id) == before
+
+
+@pytest.mark.parametrize("name", [name for name in TRICKS if name not in ODD_BUT_RIGHT], ids=ascii_start)
+def test_a_malformed_name_has_one_status_wherever_a_branch_is_made(
+    served: LookServer, task_id: str, name: str
+) -> None:
+    before = everything(served, task_id)
+    for path, body in (
+        ("branches", {"revision": "main"}),
+        ("set", {"variables": {"a": 1}, "resume": False}),
+        ("proposals", {"plan": PLAN}),
+    ):
+        response = served.client.post(f"/api/tasks/{task_id}/{path}", json={**body, "name": name})
+        code = "invalid-input" if name in TOO_LONG else "invalid-name"
+        assert (response.status_code, response.json["code"]) == (422, code), (path, response.text[:300])
+    assert everything(served, task_id) == before
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\u200bb", "e\u0301"], ids=ascii_start)
+def test_tags_and_keys_are_called_by_what_can_be_seen(served: LookServer, task_id: str, name: str) -> None:
+    before = everything(served, task_id)
+    for path, body in (
+        ("tasks", {"goal": "g", "plan": PLAN, "tags": [name]}),
+        ("keys", {"name": name, "role": "viewer"}),
+    ):
+        response = served.client.post(f"/api/{path}", json=body)
+        assert (response.status_code, response.json["code"]) == (422, "invalid-name"), response.text[:300]
+        assert f"U+{ord(name[1]):04X}" in response.json["title"]
     assert everything(served, task_id) == before
 
 

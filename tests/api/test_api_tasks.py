@@ -49,8 +49,8 @@ def test_a_goal_is_accepted_and_waits_for_a_worker(server: LookServer) -> None:
         ({"goal": "g", "surprise": 1}, "invalid-input"),
         ({"goal": "g", "plan": [{"seq_no": 1}]}, "plan-rejected"),
         ({"goal": "g", "plan": PLAN, "namespace": "nowhere"}, "not-found"),
-        ({"goal": "g", "plan": PLAN, "tags": ["a,b"]}, "invalid-input"),
-        ({"goal": "g", "plan": PLAN, "tags": ["x" * 200]}, "invalid-input"),
+        ({"goal": "g", "plan": PLAN, "tags": ["a,b"]}, "invalid-name"),
+        ({"goal": "g", "plan": PLAN, "tags": ["x" * 200]}, "invalid-name"),
         ({"goal": "g", "plan": PLAN, "max_steps": 0}, "invalid-input"),
     ],
 )

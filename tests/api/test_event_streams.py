@@ -31,6 +31,7 @@ from app.db.requests_table import SqlAudit, SqlRequests
 from app.errors import StorageError
 from app.queue.embedded import EmbeddedQueue
 from app.services.changes import position_of
+from app.services.deletion import delete_task
 from app.services.feeds import Feeds
 from app.services.keys import create_key
 from app.services.namespaces import create_namespace
@@ -189,6 +190,13 @@ def test_the_list_is_watched(here: Here) -> None:
     again = here.events("/api/events", headers={"Last-Event-ID": event["id"]})
     [event] = take(again, lambda event: True)
     assert [(task["task_id"], task["status"]) for task in event["data"]["tasks"]] == [(old.id, "completed")]
+    assert here.client.delete(f"/api/tasks/{old.id}").status_code == 204
+    [event] = take(again, lambda event: True)
+    assert (event["event"], event["data"]) == ("deleted", {"task_id": old.id})
+    after = here.events("/api/events", headers={"Last-Event-ID": event["id"]})
+    assert here.client.delete(f"/api/tasks/{new.id}").status_code == 204
+    [event] = take(after, lambda event: True)
+    assert (event["event"], event["data"]) == ("deleted", {"task_id": new.id})
 
 
 def test_a_key_for_a_namespace_sees_nothing_else(here: Here) -> None:
@@ -204,6 +212,10 @@ def test_a_key_for_a_namespace_sees_nothing_else(here: Here) -> None:
     here.run(ours)
     [event] = take(events, lambda event: True)
     assert {task["task_id"] for task in event["data"]["tasks"]} == {ours.id}
+    delete_task(here.place, theirs)
+    delete_task(here.place, here.submit(namespace="ours"))
+    told = take(events, lambda event: event["event"] == "deleted")
+    assert theirs.id not in str(told)
     assert here.client.get("/metrics", headers=key).status_code == 403
     assert here.client.get("/metrics", headers=here.key()).status_code == 200
     for path in (f"/api/tasks/{ours.id}/events", "/api/events", "/metrics"):

@@ -495,6 +495,15 @@ class TestKeys:
         assert post(server, f"/git/{task}.git/git-upload-pack", body, {})[0] == 401
         said = work.ok("push", server.remote(task, keys["operator"]), "HEAD:refs/heads/mine")
         assert "queued" in said
+        work.refused("push", server.remote(task, keys["operator"]), "HEAD:refs/heads/mine2", "HEAD:main")
+        status, told = server.ask(f"/api/audit?task={task}", None, keys["admin"])
+        assert status == 200
+        pushes = [each for each in told["items"] if each["action"].startswith("git")]
+        assert {(each["actor"], each["action"], each["task_id"]) for each in pushes} == {
+            ("operator", "git.push", task)
+        }
+        outcomes = {each["detail"]["branch"]: each["detail"]["outcome"] for each in pushes}
+        assert outcomes == {"mine": "taken", "mine2": "taken", "main": "refused"}
         server.wait(task, key=keys["admin"])
         work.ok("fetch")
         assert work.ok("log", "-1", "--format=%an", "origin/mine~2").strip() == "operator"

@@ -262,11 +262,16 @@ def test_who_goes_away_ends_nothing(cli: CommandLine, there: tuple[str, str]) ->
     assert b"the run goes on" in err
     assert f"stackvm --server {there[1]} resume {task[:8]}".encode() in err
     assert b"Traceback" not in err
-    again = cli.start(*there, "resume", task)
-    time.sleep(1)
+    again = cli.start(*there, "resume", task, "--max-steps", "50")
+    assert again.stderr is not None
+    said = next(line for line in again.stderr if b"--max-steps" in line).decode()
+    pause = f"`stackvm --server {there[1]} pause {task[:8]}` first"
+    assert said.rstrip() == f"branch main is running already: --max-steps changes nothing; {pause}"
     Path("open").touch()
     out, _ = again.communicate(timeout=30)
     assert (again.returncode, out) == (0, b"passed\n")
+    ended = cli.run(*there, "resume", task, "--max-steps", "50")
+    assert "branch main is completed already: --max-steps changes nothing\n" in ended.stderr
 
 
 def test_a_server_that_comes_back_is_followed_on(cli: CommandLine, process: ServerProcess) -> None:

@@ -7,8 +7,8 @@ import pytest
 from databases import KINDS, shared_database
 from sqlalchemy import update
 
-from app.db.base import TaskRow
-from app.db.feed import STALE_MS, LiveRow, SqlFeed
+from app.db.base import TaskRow, TaskRows
+from app.db.feed import STALE_MS, Deletion, LiveRow, SqlFeed
 from app.db.models import live
 from app.db.session import Database, open_database
 from app.db.tasks import SqlTasks
@@ -46,6 +46,26 @@ def test_what_a_dead_worker_left_is_not_under_way(database: Database) -> None:
     feed.clear_live()
     with database.read() as connection:
         assert connection.execute(live.select()).all() == []
+
+
+def test_what_was_deleted_is_told_for_an_hour(database: Database) -> None:
+    tasks, feed = SqlTasks(database), SqlFeed(database)
+    for number, namespace in enumerate((None, "odd", None)):
+        tasks.create(row(f"t{number}", namespace=namespace))
+        tasks.delete(f"t{number}", 2_000 + number)
+    tasks.delete("t0", 3_000)
+    tasks.delete("never was", 3_000)
+    first, odd, last = Deletion("t0", None, 2_000), Deletion("t1", "odd", 2_001), Deletion("t2", None, 2_002)
+    assert feed.deleted(0, None) == [first, odd, last]
+    assert feed.deleted(2_001, None) == [odd, last]
+    assert feed.deleted(0, "odd") == [odd]
+    assert feed.live(["t0", "t1"]) == {}
+    tasks.restore(TaskRows(row("t1"), [], [], {}))  # an import brings it back
+    assert feed.deleted(0, None) == [first, last]
+    with database.write() as connection:
+        connection.execute(update(live).values(updated_ms=live.c.updated_ms - 4_000_000))
+    feed.clear_live()
+    assert feed.deleted(0, None) == []
 
 
 def test_many_tasks_are_read_at_once(database: Database) -> None:

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 from git_objects import MAIN, blob, commit, step, tree, write_line
 
-from app.errors import BranchMoved, Conflict, DamagedHistory, InputError, NotFound
+from app.errors import BranchMoved, Conflict, DamagedHistory, InputError, InvalidName, NotFound
 from app.history.base import Collected, Kind, RawObject, RefMove, Store, StoreFactory
 
 Opener = Callable[[], StoreFactory]
@@ -193,7 +193,7 @@ class StoreContract:
     )
     def test_refuses_names_that_git_refuses(self, store: Store, name: str) -> None:
         (head,) = write_line(store, MAIN, 1)
-        with pytest.raises(Conflict):
+        with pytest.raises(InvalidName):
             store.write([], [RefMove(name, None, head)])
         assert store.refs() == {MAIN: head}
 

@@ -178,6 +178,17 @@ def test_without_a_model_planning_says_what_to_set(tmp_path: Path) -> None:
     database.close()
 
 
+def test_what_stands_in_the_way_of_a_run_is_on_its_task(tmp_path: Path) -> None:
+    place, database = make_workplace(tmp_path)
+    task = submit(place)
+    with pytest.raises(ConfigurationError):
+        run(place, task)
+    row = find_task(place, task.id)
+    assert row.status == "paused"
+    assert row.error is not None and "no model is configured" in row.error
+    database.close()
+
+
 def test_planning_alone_makes_no_task(scripted: Script) -> None:
     place = scripted(reply("plan", CLEAN))
     planned = plan_goal(place, "a goal", None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from app.services.branches import delete_branch, fork_branch
 from app.services.changes import TaskEvent, find_changes, position_of
 from app.services.deletion import delete_task
 from app.services.edits import set_variables
-from app.services.feeds import Feeds, ListPosition, changed_tasks, list_end, read_list_position
+from app.services.feeds import Feeds, ListPosition, ListRead, list_end, look_at_tasks, read_list_position
 from app.services.inspect import read_log
 from app.services.positions import BranchPosition, Position, read_position
 from app.services.runs import RunOptions, run_branch
@@ -189,8 +190,12 @@ def test_the_list_is_told_each_change_once(watch: Watch) -> None:
         text = position.to_text()
         assert text is not None
         position = read_list_position(text)  # as another process would
-        documents, after = position.take(changed_tasks(watch.feeds, position.since_ms, None))
-        told.extend((document["task_id"], document["status"]) for document in documents)
+        events, after = position.take(look_at_tasks(watch.feeds, position.since_ms, None))
+        for event in events:
+            if event.kind == "deleted":
+                told.append((event.data["task_id"], "deleted"))
+            else:
+                told.extend((document["task_id"], document["status"]) for document in event.data["tasks"])
         return after
 
     position = look(position)
@@ -200,16 +205,41 @@ def test_the_list_is_told_each_change_once(watch: Watch) -> None:
     second = watch.submit()
     position = look(look(position))
     assert told == [(first.id, "completed"), (second.id, "queued")]
+    delete_task(watch.place, first)
+    position = look(look(position))
+    assert told[2:] == [(first.id, "deleted")]
+    delete_task(watch.place, second)
+    third = watch.submit()
+    look(look(position))
+    assert told[3:] == [(third.id, "queued"), (second.id, "deleted")]
+
+
+def test_who_is_cut_off_between_two_events_of_the_list_gets_the_rest(watch: Watch) -> None:
+    gone = [watch.submit() for _ in range(2)]
+    position = list_end(watch.feeds, None)
+    for task in gone:
+        delete_task(watch.place, task)
+    new = watch.submit()
+    seen = look_at_tasks(watch.feeds, position.since_ms, None)
+    events, after = position.take(seen)
+    names = [each.data.get("task_id", new.id) for each in events]
+    assert names == [new.id, *(task.id for task in gone)]
+    assert events[-1].position == after
+    for number, event in enumerate(events):
+        text = event.position.to_text()
+        assert text is not None
+        rest, _ = read_list_position(text).take(look_at_tasks(watch.feeds, position.since_ms, None))
+        assert [each.data.get("task_id", new.id) for each in rest] == names[number + 1 :]
 
 
 def test_a_change_that_is_committed_late_is_told_all_the_same(watch: Watch) -> None:
     early, late = watch.submit(), watch.submit()
     # `late` was written down with a time before that of `early`, and is seen after it.
-    rows = [row for row in changed_tasks(watch.feeds, 0, None) if row.id == late.id]
-    _, position = ListPosition(0).take(rows)
-    documents, after = position.take(changed_tasks(watch.feeds, position.since_ms, None))
-    assert [document["task_id"] for document in documents] == [early.id]
-    assert after.take(changed_tasks(watch.feeds, after.since_ms, None))[0] == []
+    rows = [row for row in look_at_tasks(watch.feeds, 0, None).rows if row.id == late.id]
+    _, position = ListPosition(0).take(ListRead(rows, []))
+    [event], after = position.take(look_at_tasks(watch.feeds, position.since_ms, None))
+    assert [document["task_id"] for document in event.data["tasks"]] == [early.id]
+    assert after.take(look_at_tasks(watch.feeds, after.since_ms, None))[0] == []
 
 
 def test_a_watched_task_that_is_deleted_is_not_there(watch: Watch) -> None:
@@ -217,3 +247,21 @@ def test_a_watched_task_that_is_deleted_is_not_there(watch: Watch) -> None:
     assert watch.told(task)
     delete_task(watch.place, task)
     assert watch.feeds.read([task.id]) == {}
+
+
+def test_a_run_whose_process_died_is_told_to_be_paused(watch: Watch) -> None:
+    task = watch.submit()
+    watch.place.leases.acquire(task.id, "main", f"{watch.place.presence.owner}/1", 30)
+    watch.place.tasks.note_run(task.id, "main", "running", watch.place.clock_ms())
+    events = watch.told(task)
+    assert events[-1].data == {"branch": "main", "status": "running"}
+    position = list_end(watch.feeds, None)
+    watch.place.leases.acquire(task.id, "main", f"{watch.place.presence.owner}/1", 0.01)
+    time.sleep(0.05)
+    kinds = {event.kind: event.data for event in watch.told(task, events[-1].position)}
+    assert kinds["status"] == {"branch": "main", "status": "paused"}
+    assert kinds["task"]["status"] == "paused"
+    [event], _ = position.take(look_at_tasks(watch.feeds, position.since_ms, None))
+    assert [document["status"] for document in event.data["tasks"]] == ["paused"]
+    watch.run(task)
+    assert watch.feeds.read_one(task).row.status == "completed"

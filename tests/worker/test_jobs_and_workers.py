@@ -218,6 +218,27 @@ def test_the_jobs_of_a_dead_process_are_taken_at_once(farm: Farm) -> None:
     until(lambda: farm.status(row) == "completed")
 
 
+def test_who_fell_silent_is_waited_for_no_longer_than_its_lease(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of another machine's process nobody knows that it died; its branch's lease ends after its job's claim."""
+    waits: list[float] = []
+    give_back = farm.jobs.give_back
+
+    def noted(number: int, owner: str, seconds: float = 0.0) -> None:
+        waits.append(seconds)
+        give_back(number, owner, seconds)
+
+    monkeypatch.setattr(farm.jobs, "give_back", noted)
+    row = farm.submit()
+    assert farm.jobs.claim("elsewhere:1", 0.1) is not None
+    farm.place.leases.acquire(row.id, "main", "elsewhere:1/1", 1.2)
+    farm.open.set()
+    farm.workers(1)
+    until(lambda: farm.status(row) == "completed")
+    assert waits and all(0.1 <= seconds <= 1.2 for seconds in waits)
+
+
 class Dead:
     """Knows of one process that has died."""
 
