@@ -20,6 +20,7 @@ MOST_BYTES = 150_000
 SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
 _SETTLED_MS = 500
+_NOT_BUILT = "h2:text-is('Not built yet')"
 
 
 def _nothing(page: Page) -> None:
@@ -59,7 +60,7 @@ SCREENS = (
     Screen("run", "/tasks/{review}?branch=main", "header.task-head"),
     Screen("run-live", "/tasks/{running}", "header.task-head"),
     Screen("run-failed", "/tasks/{failed}", "header.task-head"),
-    Screen("plan", "/tasks/{review}/plan?branch=main", ".graph-node"),
+    Screen("plan", "/tasks/{review}/plan?branch=main&open=loop-8,each-3", ".item-square"),
     Screen("plan-large", "/tasks/{graph}/plan", ".graph-node"),
     Screen("timeline", "/tasks/{review}/timeline?branch=main", ".timeline-bar"),
     Screen("variable", "/tasks/{review}/variables/page?branch=main", "main"),
@@ -99,7 +100,10 @@ def take(browser: Browser, scenery: Scenery, screens: list[Screen], folder: Path
             page = watched.page()
             for screen in screens:
                 page.goto(address(screen, scenery))
-                page.wait_for_selector(screen.shows)
+                page.wait_for_selector(f"{screen.shows}, {_NOT_BUILT}")
+                if page.locator(_NOT_BUILT).count():
+                    print(f"{screen.name} is not built yet", flush=True)
+                    continue
                 screen.prepare(page)
                 page.wait_for_timeout(_SETTLED_MS)
                 written = shrunk(page.screenshot())

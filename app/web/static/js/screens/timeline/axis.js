@@ -2,6 +2,7 @@
 import { lengthOf, union } from "./model.js";
 
 const FOLDED = 0.03; // of the time that is shown
+const FOLDED_WAIT = 0.16; // there a bar says that a person is waited for
 const LEAST_MS = 1_000;
 
 /**
@@ -14,11 +15,12 @@ export function makeAxis({ bars, start, end }, folds) {
   if (busy.length > 0 && end > busy.at(-1)[1]) busy.push([end, end]);
   const worked = Math.max(1, lengthOf(busy));
   const gaps = [];
-  const width = Math.max(1, worked * FOLDED);
   let cut = 0;
   for (let index = 1; folds && index < busy.length; index++) {
     const [from, to] = [busy[index - 1][1], busy[index][0]];
     if (to - from < Math.max(LEAST_MS, worked * 0.15)) continue;
+    const waits = bars.some((bar) => bar.waits && bar.start < to && bar.end > from);
+    const width = Math.max(1, worked * (waits ? FOLDED_WAIT : FOLDED));
     gaps.push({ from, to, at: from - start - cut, width });
     cut += to - from - width;
   }
