@@ -68,7 +68,9 @@ class TaskQuery(PageQuery):
     """Which tasks."""
 
     status: str | None = Field(None, max_length=200, description="one, or several with commas")
-    any_branch: bool = Field(False, description="`status` may be that of any branch, not only the current one")
+    any_branch: bool = Field(
+        False, description="`status` may be that of any branch, not only the current one"
+    )
     namespace: str | None = Field(None, max_length=240)
     tag: str | None = Field(None, max_length=100)
     text: str | None = Field(None, max_length=200, description="looked for in the goals")

@@ -19,6 +19,7 @@ export function usePanZoom({ width, height, start }) {
   const box = useRef(null);
   const [view, setView] = useState(null);
   const drag = useRef({ pointers: new Map(), moved: 0 });
+  const isMoved = useRef(false); // by somebody: until then what is seen follows the picture's size
 
   const clamp = useCallback((next) => {
     const [w, h] = [box.current.clientWidth, box.current.clientHeight];
@@ -35,6 +36,7 @@ export function usePanZoom({ width, height, start }) {
   }, [width, height, clamp]);
 
   const zoomBy = useCallback((factor, at) => {
+    isMoved.current = true;
     setView((now) => {
       const from = now ?? fitted(true);
       const point = at ?? { x: box.current.clientWidth / 2, y: box.current.clientHeight / 2 };
@@ -42,10 +44,14 @@ export function usePanZoom({ width, height, start }) {
       return clamp({ k, x: point.x - ((point.x - from.x) / from.k) * k, y: point.y - ((point.y - from.y) / from.k) * k });
     });
   }, [clamp, fitted]);
-  const panBy = useCallback((dx, dy) => setView((now) => clamp({ ...(now ?? fitted(true)), x: (now?.x ?? 0) + dx, y: (now?.y ?? 0) + dy })), [clamp, fitted]);
+  const panBy = useCallback((dx, dy) => {
+    isMoved.current = true;
+    setView((now) => clamp({ ...(now ?? fitted(true)), x: (now?.x ?? 0) + dx, y: (now?.y ?? 0) + dy }));
+  }, [clamp, fitted]);
 
   /** Bring a rectangle of the picture into sight, at a size at which it can be read. */
   const show = useCallback((place, { least = 0.7 } = {}) => {
+    isMoved.current = true;
     setView((now) => {
       const k = Math.max(now?.k ?? 1, least);
       const [w, h] = [box.current.clientWidth, box.current.clientHeight];
@@ -56,7 +62,7 @@ export function usePanZoom({ width, height, start }) {
   }, [clamp]);
 
   useLayoutEffect(() => {
-    if (!width || view) return;
+    if (!width || isMoved.current) return;
     const [w, h] = [box.current.clientWidth, box.current.clientHeight];
     const whole = Math.min(1, w / width, h / height);
     if (whole >= READABLE) setView(fitted(true));

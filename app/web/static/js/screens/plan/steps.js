@@ -8,15 +8,18 @@ import { ICONS, WORDS, nameOf } from "./node.js";
 
 const WAYS = { next: "then", jump: "jumps to", true: "if yes", false: "if no", error: "on error" };
 
-function edgesBy(edges, name) {
+const source = (edge) => edge.from;
+const target = (edge) => edge.to;
+
+function edgesBy(edges, keyOf) {
   const found = new Map();
-  for (const edge of edges) found.set(edge[name], [...(found.get(edge[name]) ?? []), edge]);
+  for (const edge of edges) found.set(keyOf(edge), [...(found.get(keyOf(edge)) ?? []), edge]);
   return found;
 }
 
 /** @param {{graph: any, steps: any[], linkOf: (step: any) => string | null, looked: number | null, onLook: (step: any) => void}} props */
 export function Steps({ graph, steps, linkOf, looked, onLook }) {
-  const [ways, reads, read] = useMemo(() => [edgesBy(graph.edges, "from"), edgesBy(graph.data, "to"), edgesBy(graph.data, "from")], [graph]);
+  const [ways, reads, read] = useMemo(() => [edgesBy(graph.edges, source), edgesBy(graph.data, target), edgesBy(graph.data, source)], [graph]);
   const loopOf = useMemo(() => new Map(graph.loops.flatMap((loop) => loop.map((number) => [number, loop]))), [graph]);
   return html`<ol class="plan-steps" aria-label="Steps of the plan">${steps.map((step) => {
     const to = linkOf(step);
