@@ -34,10 +34,10 @@ function textsOf(node) {
 }
 
 /** What a screen reader is told of a node: what one sees, and what is told by shapes alone. */
-function labelOf(node) {
+function labelOf(node, items) {
   const { number, title, second, visits } = textsOf(node);
   const more = [node.step?.for_each && "for each item", node.step?.effect, WORDS[node.state]];
-  return [[number, title, second, visits].filter(Boolean).join(" "), ...more.filter(Boolean)].join(", ");
+  return [[number, title, second, visits, items && summary(items)].filter(Boolean).join(" "), ...more.filter(Boolean)].join(", ");
 }
 
 function Items({ items, y }) {
@@ -80,19 +80,20 @@ export function Node({ node, place, to, items, isOpen, isLit, onOpen, onPick, on
   const canOpen = isGroup || node.step.for_each;
   const { live } = node.step ?? {};
   const classes = ["graph-node", `state-${node.state}`, isLit && "lit"].filter(Boolean).join(" ");
+  // The spaces part the texts for whoever reads them one after the other.
   const content = html`<${Shape} kind=${node.kind} forEach=${node.step?.for_each} height=${place.height} />
     <${Mark} state=${node.state} />
-    <text class="node-title" x="34" y="18"><tspan class="node-number">${number}</tspan> ${title}</text>
-    <text class="node-about" x="34" y="33">${second}</text>
+    <text class="node-title" x="34" y="18"><tspan class="node-number">${number}</tspan> ${title}${" "}</text>
+    <text class="node-about" x="34" y="33">${second}${" "}</text>
     ${live?.count > 0 && html`<rect class="node-progress" y=${place.height - 3} height="3" rx="1.5" width=${(WIDTH * live.done) / live.count} />`}
     ${node.step && ["write", "irreversible"].includes(node.step.effect) && html`<path class=${`node-effect effect-${node.step.effect}`} d=${node.step.effect === "write" ? "M213 20l.6-2.6 6-6 2 2-6 6z" : "M217 10l6 10.5h-12z"}><title>${node.step.effect}</title></path>`}
     ${visits && html`<text class="node-visits" x=${WIDTH - 10} y="33">${visits}</text>`}
-    ${items !== undefined && html`<g aria-hidden="true"><${Items} items=${items} y=${40} /></g>`}`;
+    ${items !== undefined && html`<${Items} items=${items} y=${40} />`}`;
   const look = { onPointerEnter: () => onLook(node.id), onPointerLeave: () => onLook(null), onFocus: () => onLook(node.id), onBlur: () => onLook(null) };
   return html`<g class=${classes} transform=${`translate(${place.x} ${place.y})`} data-node=${node.id}>
     ${isGroup
       ? html`<g role="button" tabindex="0" aria-expanded="false" aria-label=${`${labelOf(node)}: open`} onClick=${onOpen} onKeyDown=${(event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), onOpen())} ...${look}>${content}</g>`
-      : html`<a href=${to ?? "#"} aria-label=${labelOf(node)} draggable="false" onClick=${onPick} ...${look}>${content}</a>`}
+      : html`<a href=${to ?? "#"} aria-label=${labelOf(node, items)} draggable="false" onClick=${onPick} ...${look}>${content}</a>`}
     ${canOpen && !isGroup && html`<g class="node-open" role="button" tabindex="0" aria-expanded=${isOpen} aria-label=${`Items of step ${number}`} transform=${`translate(${WIDTH - 24} ${24})`} onClick=${onOpen}
       onKeyDown=${(event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), onOpen())}><rect width="20" height="15" rx="3" /><path d=${isOpen ? "M6 9l4-4 4 4" : "M6 5l4 4 4-4"} /></g>`}
   </g>`;
