@@ -41,7 +41,7 @@ function Facts({ tool, namespaces }) {
     <div><dt>One attempt</dt><dd>${tool.timeout === null ? "takes as long as it takes" : `ends after ${plural(tool.timeout, "second")}`}${tool.retry && `; ${tool.retry.max_attempts} attempts in all`}</dd></div>
     <div><dt>After a fork</dt><dd>${!["pure", "read"].includes(tool.effect) ? (tool.effect === "write" ? "it is called again" : "a person decides") : tool.reuse ? "an earlier answer is reused" : "it is called again: it opts out of reuse"}</dd></div>
     <div><dt>Allowed in</dt><dd>${allowed.length === 0 ? html`<span class="quiet">no namespace; tasks without one may call every tool</span>` : allowed.map((name, index) => html`${index > 0 && ", "}<${Link} to=${href("/namespaces", { name })}>${name}</${Link}>`)}</dd></div>
-    <div><dt>Version</dt><dd><code>${tool.version}</code>${tool.defined && html` <span class="quiet">${tool.defined}</span>`}</dd></div>
+    <div><dt>Version</dt><dd><code>${tool.version}</code>${tool.defined && html` <span class="quiet" title=${tool.defined}>${tool.defined.split("/").at(-1)}</span>`}</dd></div>
   </dl>`;
 }
 
