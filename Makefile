@@ -27,9 +27,11 @@ TASKS := 100000
 COMMITS := 10000
 RUNS := 200
 BENCH :=
+# Which screens `make screenshots` takes; empty: all.
+ONLY :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos check format docs migrate vendor fuzz bench bench-server bench-distributed bench-fleet bench-peers clean
+.PHONY: help run serve test chaos check format docs screenshots migrate vendor fuzz bench bench-server bench-distributed bench-fleet bench-viewer bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +98,9 @@ vendor: ## Fetch the viewer's libraries anew, at the versions of app/web/vendori
 docs: $(READY_DEV) ## Write docs/commands.md anew from the commands' help
 	@$(BIN)/python -m app.cli.reference
 
+screenshots: $(READY_DEV) ## Take the pictures of the viewer anew, into docs/images/viewer (ONLY=names of screens)
+	@PYTHONPATH=.:tests:tests/web $(BIN)/python -m screenshots $(ONLY)
+
 bench: $(READY_DEV) ## Measure speed and size against raw SQLite (a minute or two)
 	@$(BIN)/python -m benchmarks
 
@@ -108,6 +113,9 @@ bench-distributed: $(READY_DEV) ## Measure workers on MariaDB and RabbitMQ (BENC
 
 bench-fleet: $(READY_DEV) ## What 1 to 1,000 workers carry: measured costs, a simulation, and real fleets to hold it against
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.fleet $(BENCH)
+
+bench-viewer: $(READY_DEV) ## How quick the viewer is in Chromium, on runs of 1,000 and 10,000 commits
+	@PYTHONPATH=.:tests:tests/web $(BIN)/python -m benchmarks.viewer $(BENCH)
 
 bench-peers: $(READY) ## The same workload on LangGraph and DBOS, in an environment of their own
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

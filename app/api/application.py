@@ -15,6 +15,8 @@ from app.api.keys import keys
 from app.api.lookback import lookback
 from app.api.metrics import metrics
 from app.api.namespaces import namespaces
+from app.api.open_proposals import open_proposals
+from app.api.overviews import overviews
 from app.api.plans import plans
 from app.api.proposals import proposals
 from app.api.state import Server, attach
@@ -61,7 +63,9 @@ def make_application(server: Server) -> APIFlask:
         chat,
         commits,
         lookback,
+        overviews,
         proposals,
+        open_proposals,
         plans,
         namespaces,
         keys,

@@ -11,13 +11,16 @@ from app.api.descriptions import problems
 from app.api.etags import answer
 from app.api.state import place
 from app.api.task_models import In
+from app.db.base import NamespaceRow
 from app.plan.model import Json
 from app.services.namespaces import (
+    allowed_tools,
     create_namespace,
     delete_namespace,
     get_namespace,
     list_namespaces,
     namespace_document,
+    unmatched_tools,
     update_namespace,
 )
 from app.services.toolcalls import call_document, call_tool, seen_tool, seen_tools, tool_document
@@ -51,6 +54,8 @@ class NamespaceOut(BaseModel):
     allowed_tools: list[str]
     description: str
     policies: dict[str, Any]
+    tools: list[str] = Field(description="those that are here and allowed")
+    unmatched: list[str] = Field(description="entries of `allowed_tools` that stand for no tool here")
     created_ms: int
     updated_ms: int
 
@@ -92,12 +97,22 @@ class CallOut(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+def _document(row: NamespaceRow) -> dict[str, Any]:
+    """As the services have it, and what the list of tools comes to here."""
+    here = place()
+    return {
+        **namespace_document(row),
+        "tools": allowed_tools(here, row),
+        "unmatched": unmatched_tools(here, row),
+    }
+
+
 @namespaces.get("/namespaces")
 @namespaces.output(NamespacesOut)
 @namespaces.doc(summary="List the namespaces", operation_id="list_namespaces", responses=problems())
 def many() -> Any:
     """By name."""
-    return answer({"items": [namespace_document(row) for row in list_namespaces(place())]})
+    return answer({"items": [_document(row) for row in list_namespaces(place())]})
 
 
 @namespaces.post("/namespaces")
@@ -109,7 +124,7 @@ def create(json_data: NamespaceIn) -> Any:
     row = create_namespace(
         place(), json_data.name, json_data.allowed_tools, json_data.description, json_data.policies
     )
-    return answer(namespace_document(row), 201)
+    return answer(_document(row), 201)
 
 
 @namespaces.get("/namespaces/<name>")
@@ -117,7 +132,7 @@ def create(json_data: NamespaceIn) -> Any:
 @namespaces.doc(summary="One namespace", operation_id="get_namespace", responses=problems(404))
 def one(name: str) -> Any:
     """With the tools it allows."""
-    return answer(namespace_document(get_namespace(place(), name)))
+    return answer(_document(get_namespace(place(), name)))
 
 
 @namespaces.patch("/namespaces/<name>")
@@ -127,7 +142,7 @@ def one(name: str) -> Any:
 def update(name: str, json_data: NamespaceChange) -> Any:
     """Takes the role admin."""
     row = update_namespace(place(), name, json_data.allowed_tools, json_data.description, json_data.policies)
-    return answer(namespace_document(row))
+    return answer(_document(row))
 
 
 @namespaces.delete("/namespaces/<name>")

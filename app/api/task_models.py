@@ -68,6 +68,9 @@ class TaskQuery(PageQuery):
     """Which tasks."""
 
     status: str | None = Field(None, max_length=200, description="one, or several with commas")
+    any_branch: bool = Field(
+        False, description="`status` may be that of any branch, not only the current one"
+    )
     namespace: str | None = Field(None, max_length=240)
     tag: str | None = Field(None, max_length=100)
     text: str | None = Field(None, max_length=200, description="looked for in the goals")
@@ -203,11 +206,23 @@ class SetOut(BaseModel):
     commit: str
 
 
+class WaitingItemOut(BaseModel):
+    """An item of a `for_each` that waits."""
+
+    item: int
+    inputs: dict[str, Any]
+    attempt: int
+    reason: str
+
+
 class WaitingOut(BaseModel):
-    """A task that waits, and for what."""
+    """A branch that waits, and for what. `error`: it can't be read."""
 
     task: TaskOut
+    branch: str
     waiting: dict[str, Any] | None
+    items: list[WaitingItemOut] = Field(description="of a for_each: those that wait, at most 100")
+    count: int = Field(description="how many items wait; 0: the call is no item of a for_each")
     error: str | None
 
 

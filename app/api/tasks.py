@@ -52,6 +52,7 @@ def many(query_data: TaskQuery) -> Any:
     """Filters may be combined."""
     chosen = TaskFilter(
         statuses=tuple(filter(None, (query_data.status or "").split(","))),
+        any_branch=query_data.any_branch,
         namespace=query_data.namespace,
         tag=query_data.tag,
         text=query_data.text,

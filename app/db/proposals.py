@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, insert, select, update
 
-from app.db.models import comments, proposals
+from app.db.models import comments, proposals, tasks
 from app.db.reviews import CommentRow, ProposalRow, ProposalStatus
 from app.db.session import Database
 from app.db.texts import storable
@@ -43,6 +43,19 @@ class SqlProposals:
         asking = select(*_COLUMNS).where(proposals.c.task_id == task_id)
         if status is not None:
             asking = asking.where(proposals.c.status == status)
+        if before is not None:
+            asking = asking.where(proposals.c.number < before)
+        with self._database.read() as connection:
+            rows = connection.execute(asking.order_by(proposals.c.number.desc()).limit(limit))
+            return [_row(row) for row in rows]
+
+    def list_all(
+        self, namespace: str | None, limit: int, *, status: ProposalStatus, before: int | None = None
+    ) -> Sequence[ProposalRow]:
+        asking = select(*_COLUMNS).where(proposals.c.status == status)
+        if namespace is not None:
+            asking = asking.join(tasks, tasks.c.id == proposals.c.task_id)
+            asking = asking.where(tasks.c.namespace == storable(namespace))
         if before is not None:
             asking = asking.where(proposals.c.number < before)
         with self._database.read() as connection:

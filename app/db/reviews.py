@@ -67,6 +67,11 @@ class ProposalTable(Protocol):
     ) -> Sequence[ProposalRow]:
         """Those of a task, the newest first, below the number ``before``."""
 
+    def list_all(
+        self, namespace: str | None, limit: int, *, status: ProposalStatus, before: int | None = None
+    ) -> Sequence[ProposalRow]:
+        """Those of all tasks, or of the tasks of a namespace, the newest first, below the number ``before``."""
+
     def replace(self, old: ProposalRow, new: ProposalRow) -> bool:
         """Put ``new`` in the place of ``old``. ``False`` where its status or time is not ``old``'s any more: of all
         who replace the same row, one does. ``new`` differs from ``old`` in at least one of the two."""

@@ -170,9 +170,11 @@ class KeyTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks; what is not given does not matter. ``text`` is looked for in goals, in any case of letters."""
+    """Which tasks; what is not given does not matter. ``text`` is looked for in goals, in any case of letters.
+    ``any_branch``: those of which some branch has one of ``statuses``, not only the current one."""
 
     statuses: tuple[str, ...] = ()
+    any_branch: bool = False
     namespace: str | None = None
     tag: str | None = None
     text: str | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select
 
 from app.db.base import TaskRow
-from app.db.models import tags, tasks
+from app.db.models import branches, tags, tasks
 from app.db.serving import ListedTask, TaskFilter
 from app.db.session import Database
 from app.db.task_columns import TASK_COLUMNS
@@ -66,7 +66,10 @@ class SqlTaskLists:
 
 def _conditions(chosen: TaskFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if chosen.statuses:
+    if chosen.statuses and chosen.any_branch:
+        here = and_(branches.c.task == tasks.c.number, branches.c.status.in_(chosen.statuses))
+        found.append(exists(select(branches.c.name).where(here)))
+    elif chosen.statuses:
         found.append(tasks.c.status.in_(chosen.statuses))
     if chosen.namespace is not None:
         found.append(tasks.c.namespace == storable(chosen.namespace))

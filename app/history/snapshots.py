@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from app.errors import DamagedHistory, NotFound
@@ -145,6 +146,17 @@ class SnapshotReader:
                 record[field] = self._members(record.get(field), parts.pop(field))
         for part in parts.values():
             record[part.name.rsplit(".", 1)[0]] = self.value(part)
+        return record
+
+    def record_with(self, tree: bytes, fields: Collection[str]) -> dict[str, Any]:
+        """As :meth:`record`, but of what lies in ``record/`` only ``fields``: large values are not read."""
+        entries = self.top(tree)
+        record = self._read(entries, "record.json", dict)
+        if "record" in entries:
+            for part in self.read_tree(entries["record"].oid):
+                field = part.name.rsplit(".", 1)[0]
+                if field in fields:
+                    record[field] = self.value(part)
         return record
 
     def _members(self, inline: Any, folder: Entry) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def show_task(workplace: Workplace, task: TaskRow, revision: str | None) -> Task
         status = branch.status if branch is not None else status_of(snapshot.control)
         # Whether the head waits is asked of the attempts: a process that died could not note it.
         waiting = find_waiting(workplace, task, repository, branch.name) if branch is not None else None
-        steps = _step_views(repository, commit, snapshot.plan or {}, snapshot.control, waiting)
+        steps = view_steps(repository, commit, snapshot.plan or {}, snapshot.control, waiting)
     return TaskView(
         task,
         branch.name if branch is not None else None,
@@ -121,7 +121,7 @@ def show_task(workplace: Workplace, task: TaskRow, revision: str | None) -> Task
     )
 
 
-def _step_views(
+def view_steps(
     repository: Repository,
     commit: Commit,
     plan: dict[str, Any],

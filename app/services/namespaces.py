@@ -78,6 +78,11 @@ def unmatched_tools(workplace: Workplace, row: NamespaceRow) -> list[str]:
     return [entry for entry in row.allowed_tools if not registry.catalog([entry]).names()]
 
 
+def allowed_tools(workplace: Workplace, row: NamespaceRow) -> list[str]:
+    """The names of the tools here that the namespace allows."""
+    return [tool.name for tool in workplace.load_registry().catalog(row.allowed_tools).list()]
+
+
 def namespace_document(row: NamespaceRow) -> dict[str, Any]:
     """A namespace as JSON."""
     return {

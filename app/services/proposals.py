@@ -221,6 +221,15 @@ def list_proposals(
     return workplace.proposals.list(task.id, limit, before=before)
 
 
+def waiting_proposals(
+    workplace: Workplace, limit: int, before: int | None = None
+) -> list[tuple[TaskRow, ProposalRow]]:
+    """Those that wait for somebody's word, with their tasks, of all tasks that the actor sees, the newest first."""
+    rows = workplace.proposals.list_all(workplace.actor.namespace, limit, status="open", before=before)
+    found = {row.task_id: workplace.tasks.get(row.task_id) for row in rows}
+    return [(found[row.task_id], row) for row in rows]
+
+
 def discard_proposal(workplace: Workplace, task: TaskRow, number: int) -> ProposalRow:
     """It is not to run. Raises ``Forbidden``, ``NotFound``, ``Conflict`` where that was decided already."""
     workplace.actor.require("operator")

@@ -13,11 +13,14 @@ from app.errors import InputError, InvalidName, StackVMError
 from app.history.visible import trouble_with_characters
 from app.services.leases import standing
 from app.services.tasks import open_repository, task_document
-from app.services.waiting import find_waiting
+from app.services.waiting import find_all_waiting
 from app.services.workplace import Workplace
+from app.vm.decisions import Waiting
 from app.vm.state import STATUSES, WAITING
 
 MOST_TAGS: Final = 32
+MOST_ITEMS: Final = 100
+"""Of a ``for_each`` that waits, so many items are listed."""
 _TAG: Final = re.compile(r"[^\s,\x00-\x1f\x7f][^,\x00-\x1f\x7f]{0,98}")
 
 
@@ -70,21 +73,42 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
 def waiting_tasks(
     workplace: Workplace, limit: int, after: tuple[int, int] | None
 ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
-    """What waits for a person's decision, in the tasks that the actor sees: each with what it waits for."""
-    found = page_tasks(workplace, TaskFilter(statuses=(WAITING,)), limit, after)
+    """What waits for a person's decision, in the tasks that the actor sees: each branch with what it waits for."""
+    found = page_tasks(workplace, TaskFilter(statuses=(WAITING,), any_branch=True), limit, after)
     return list(_waiting(workplace, found.documents)), found.after
 
 
 def _waiting(workplace: Workplace, documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for document in documents:
         row = workplace.tasks.get(document["task_id"])
-        try:
-            with open_repository(workplace, row) as repository:
-                waiting = find_waiting(workplace, row, repository, row.current_branch)
-        except StackVMError as error:  # one that can't be read must not hide the others
-            yield {"task": document, "waiting": None, "error": error.message}
-            continue
-        yield {"task": document, "waiting": None if waiting is None else waiting.to_json(), "error": None}
+        known = [each.name for each in workplace.tasks.branches(row.id) if each.status == WAITING]
+        for branch in sorted(known, key=lambda name: (name != row.current_branch, name)):
+            entry: dict[str, Any] = {
+                "task": document,
+                "branch": branch,
+                "waiting": None,
+                "items": [],
+                "count": 0,
+                "error": None,
+            }
+            try:
+                with open_repository(workplace, row) as repository:
+                    calls = find_all_waiting(workplace, row, repository, branch)
+            except StackVMError as error:  # one that can't be read must not hide the others
+                yield {**entry, "error": error.message}
+                continue
+            if calls:
+                yield {**entry, "waiting": calls[0].to_json(), **_items(calls)}
+
+
+def _items(calls: Sequence[Waiting]) -> dict[str, Any]:
+    """Of a ``for_each``: all items that wait, the first of them with what is asked."""
+    items = [
+        {"item": each.place.item, "inputs": dict(each.inputs), "attempt": each.attempt, "reason": each.reason}
+        for each in calls
+        if each.place.item is not None
+    ]
+    return {"items": items[:MOST_ITEMS], "count": len(items)}
 
 
 def _document(workplace: Workplace, listed: ListedTask) -> dict[str, Any]:

@@ -72,13 +72,22 @@ class Decided:
 
 def find_waiting(workplace: Workplace, task: TaskRow, repository: Repository, branch: str) -> Waiting | None:
     """What the branch waits for, or ``None``; also ``None`` while a worker runs it. Calls no tool."""
+    doubts = find_all_waiting(workplace, task, repository, branch)
+    return doubts[0] if doubts else None
+
+
+def find_all_waiting(
+    workplace: Workplace, task: TaskRow, repository: Repository, branch: str
+) -> list[Waiting]:
+    """As :func:`find_waiting`, and behind it the other items of the ``for_each`` that would wait after it, whose
+    choices are not looked up."""
     if find_holder(workplace, task.id, branch) is not None:
-        return None
+        return []
     journal = Journal(repository.store, HEADS + branch, repository.head(branch))
     journal.never_flush()
     scribe = open_scribe(repository, task.id, journal)
     doubts = _find_doubts(workplace, task, repository, branch, scribe)
-    return with_choices(repository, doubts[0]) if doubts else None
+    return [with_choices(repository, doubts[0]), *doubts[1:]] if doubts else []
 
 
 def _find_doubts(

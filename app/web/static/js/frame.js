@@ -34,7 +34,7 @@ function useWaiting(isIn) {
     let stop = null;
     const known = new Map();
     const load = () =>
-      get("/api/tasks", { status: "waiting", limit: MOST }).then((page) => setCount(page.items.length), () => null);
+      get("/api/tasks", { status: "waiting", any_branch: true, limit: MOST }).then((page) => setCount(page.items.length), () => null);
     const later = () => {
       timer ??= setTimeout(() => {
         timer = null;
