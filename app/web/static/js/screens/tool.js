@@ -8,7 +8,7 @@ import { path } from "../core/router.js";
 import { EFFECTS, EffectMark } from "../widgets/effect_mark.js";
 import { Empty, Loading } from "../widgets/empty.js";
 import { JsonTree } from "../widgets/json_tree.js";
-import { Markdown } from "../widgets/markdown.js";
+import { Markdown } from "../widgets/markdown_view.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 import { typeOf } from "../widgets/schema_form.js";
 import { allowedIn } from "./tools.js";
