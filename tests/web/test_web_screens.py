@@ -63,3 +63,44 @@ def test_every_screen_opens_without_an_error(
         expect(page.locator("main h1, main h2").first).to_be_attached()
         assert page.locator(".problem").all_inner_texts() == [], address
         assert page.get_by_text("There is no such page").count() == 0, address
+
+
+@pytest.mark.parametrize("address", ["/nosuch", "/namespaces/nosuch", "/tasks/"])
+def test_an_address_that_is_none_has_a_page_that_says_so(
+    watched: Watched, page: Page, address: str
+) -> None:
+    watched.expected.append("404")
+    answer = page.goto(address)
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect(page.get_by_role("link", name="All tasks", exact=True)).to_be_visible()
+
+
+def test_programs_are_told_of_missing_addresses_in_json(served: Served) -> None:
+    html = {"Accept": "text/html,*/*;q=0.8"}
+    with httpx.Client(base_url=served.url, trust_env=False) as client:
+        for path, accept in (("/nosuch", {}), ("/api/nosuch", html), ("/git/nosuch", html)):
+            answer = client.get(path, headers=accept)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), path
+        assert client.post("/nosuch", headers=html).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("branch=nope", "There is no branch nope here"),
+        ("commit=deadbeef", "There is no commit deadbeef here"),
+    ],
+)
+def test_what_the_task_does_not_have_is_said_once_with_its_branches(
+    served: Served, made: Made, watched: Watched, page: Page, query: str, said: str
+) -> None:
+    watched.expected.append("404")
+    page.goto(f"/tasks/{made.task}?{query}")
+    expect(page.get_by_role("heading", name=said)).to_be_visible()
+    expect(page.locator(".problem")).to_have_count(0)
+    expect(page.locator(".loading")).to_have_count(0)
+    page.get_by_role("link", name="main", exact=True).click()
+    expect(page.locator(".step-row").first).to_be_visible()
+    expect(page.locator(".variables")).to_contain_text("answer")
