@@ -8,7 +8,7 @@ import httpx
 import pytest
 from browsing import DESKTOP, PHONE, Watched
 from playwright.sync_api import Browser, Page, expect
-from served import Served
+from served import Served, serving
 
 from app.web import files
 
@@ -104,3 +104,29 @@ def test_what_the_task_does_not_have_is_said_once_with_its_branches(
     page.get_by_role("link", name="main", exact=True).click()
     expect(page.locator(".step-row").first).to_be_visible()
     expect(page.locator(".variables")).to_contain_text("answer")
+
+
+def test_a_server_that_was_away_is_asked_again_by_itself(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with serving(tmp_path_factory.mktemp("away"), workers=1) as served:
+        task = served.submit(*STEPS, goal=GOAL)
+        served.wait(task, "completed")
+        watched = Watched(browser, served.url)
+        watched.expected += ["net::ERR", "Failed to fetch dynamically imported module"]
+        page = watched.page()
+        page.goto(f"/tasks/{task}")
+        expect(page.locator(".variables")).to_contain_text("answer")
+        served.stop()
+        page.get_by_role("link", name="Timeline").click()
+        expect(page.locator(".problem")).to_contain_text("the server can't be reached")
+        page.get_by_role("link", name="Waiting").click()
+        expect(page.locator(".problem")).to_contain_text("the server can't be reached")
+        page.go_back()
+        page.go_back()
+        expect(page.locator(".problem").first).to_contain_text("the server can't be reached")
+        expect(page.locator(".loading")).to_have_count(0)
+        served.start()
+        expect(page.locator(".variables")).to_contain_text("answer")
+        expect(page.locator(".problem")).to_have_count(0)
+        watched.close()

@@ -134,12 +134,14 @@ export function usePages(at, params = {}, limit = 100) {
   }, [load, round]);
 
   const isOurs = state.key === key;
+  const reload = () => setRound((before) => before + 1);
+  useAgain(isOurs ? state.problem : null, reload);
   const more = () => {
     if (isOurs && state.next !== null && busy.current === null && !state.problem) load(state.next, true);
   };
   const setItems = useCallback((change) => setState((now) => ({ ...now, items: change(now.items) })), []);
   return {
     items: state.items, setItems, more, done: isOurs && state.next === null, loading: !isOurs,
-    problem: isOurs ? state.problem : null, reload: () => setRound((before) => before + 1),
+    problem: isOurs ? state.problem : null, reload,
   };
 }

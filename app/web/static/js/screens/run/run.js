@@ -168,7 +168,7 @@ export default function Run({ params, query }) {
         ${commit && html`<${StepPane} id=${id} branch=${branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
       </section>
       <section class="pane pane-state" aria-label="The state there">
-        <${StatePane} id=${id} branch=${branch} state=${state} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
+        <${StatePane} id=${id} branch=${branch} state=${state} isComing=${!log.problem} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
       </section>
     </div>
   </main>`;
