@@ -66,9 +66,7 @@ def test_every_screen_opens_without_an_error(
 
 
 @pytest.mark.parametrize("address", ["/nosuch", "/namespaces/nosuch", "/tasks/"])
-def test_an_address_that_is_none_has_a_page_that_says_so(
-    watched: Watched, page: Page, address: str
-) -> None:
+def test_an_address_that_is_none_has_a_page_that_says_so(watched: Watched, page: Page, address: str) -> None:
     watched.expected.append("404")
     answer = page.goto(address)
     assert answer is not None
@@ -130,3 +128,66 @@ def test_a_server_that_was_away_is_asked_again_by_itself(
         expect(page.locator(".variables")).to_contain_text("answer")
         expect(page.locator(".problem")).to_have_count(0)
         watched.close()
+
+
+def test_a_title_tells_one_tab_from_another(made: Made, page: Page) -> None:
+    page.goto(f"/tasks/{made.task}")
+    expect(page).to_have_title(f"{GOAL} · Run · StackVM")
+    page.get_by_role("link", name="Plan", exact=True).click()
+    expect(page).to_have_title(f"{GOAL} · Plan · StackVM")
+    page.get_by_role("link", name="Tools").click()
+    expect(page).to_have_title("Tools · StackVM")
+
+
+def test_keys_of_the_keyboard_are_not_called_as_those_of_the_api(page: Page) -> None:
+    page.goto("/keys")
+    expect(page.get_by_role("link", name="API keys", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+def _outside(page: Page, selector: str) -> list[str]:
+    """What stands, even in part, beside the page or beside a box around it that hides what is too long."""
+    found: list[str] = page.evaluate(
+        """selector => [...document.querySelectorAll(selector)].filter((each) => {
+          const {left, right} = each.getBoundingClientRect();
+          for (let box = each.parentElement; box; box = box.parentElement) {
+            const around = box.getBoundingClientRect();
+            const hides = box === document.documentElement || getComputedStyle(box).overflowX !== "visible";
+            if (hides && (left < around.left - 0.5 || right > around.right + 0.5)) return true;
+          }
+          return false;
+        }).map((each) => each.textContent)""",
+        selector,
+    )
+    return found
+
+
+def test_all_places_and_filters_are_in_sight_on_a_phone(made: Made, phone: Page) -> None:
+    phone.goto("/")
+    expect(phone.locator(".virtual-row").first).to_be_visible()
+    expect(phone.locator("a.place")).to_have_count(5)
+    assert _outside(phone, "a.place, .chip, .top-end > *") == []
+    phone.goto("/tools")
+    expect(phone.locator(".virtual-row").first).to_be_visible()
+    assert _outside(phone, ".narrow-about") == []
+    phone.goto("/new")
+    expect(phone.get_by_role("button", name="Run the plan")).to_be_visible()
+    assert not phone.locator(".actions kbd").first.is_visible()
+    left = phone.evaluate(
+        "() => ['.budgets legend', '.budgets .field span', '.new-task .label'].map((each) => {"
+        " const range = document.createRange(); range.selectNodeContents(document.querySelector(each));"
+        " return Math.round(range.getBoundingClientRect().left); })"
+    )
+    assert len(set(left)) == 1, left
+
+
+@pytest.mark.parametrize("width", [780, PHONE["width"]])
+def test_what_the_checker_says_is_in_sight_beside_the_button(made: Made, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": DESKTOP["height"]})
+    page.goto(f"/tasks/{made.task}/plan?pane=code")
+    expect(page.get_by_text("finds nothing wrong")).to_be_visible()
+    assert _outside(page, ".findings-clean span, .plan-code-head button") == []
+    page.goto(f"/tasks/{made.task}/edit")
+    expect(page.get_by_text("finds nothing wrong")).to_be_visible()
+    assert _outside(page, ".findings-clean span") == []

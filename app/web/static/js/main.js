@@ -3,6 +3,7 @@ import { html, render, useEffect, useErrorBoundary, useState } from "./core/html
 import { match, useLocation } from "./core/router.js";
 import { isLikelyIn, loadSession, session } from "./core/session.js";
 import { useStore } from "./core/store.js";
+import { setScreen } from "./core/title.js";
 import { away, toProblem } from "./core/api.js";
 import { whenBack } from "./core/away.js";
 import { Frame } from "./frame.js";
@@ -25,7 +26,7 @@ const ROUTES = [
   { path: "/namespaces", title: "Namespaces", load: () => import("./screens/namespaces.js"), css: "tools" },
   { path: "/tools", title: "Tools", load: () => import("./screens/tools.js"), css: "tools" },
   { path: "/tools/:name", title: "Tool", load: () => import("./screens/tool.js"), css: "tools" },
-  { path: "/keys", title: "Keys", load: () => import("./screens/keys.js"), css: "tools" },
+  { path: "/keys", title: "API keys", load: () => import("./screens/keys.js"), css: "tools" },
 ];
 
 const loaded = new Map();
@@ -63,7 +64,7 @@ function Screen() {
   const found = match(ROUTES, path);
   const Component = found && loaded.get(found.route.load);
   useEffect(() => {
-    document.title = found ? `${found.route.title} · StackVM` : "StackVM";
+    setScreen(found?.route.title ?? null);
     setFailure(null);
     if (found && !Component) load(found.route).then(() => drawn((round) => round + 1), async (error) => setFailure(await reasonOf(error)));
   }, [found?.route]);
