@@ -91,7 +91,9 @@ export default function Run({ params, query }) {
   const branch = query.branch ?? task?.branch ?? null;
   const log = useLog(id, branch);
   logRef.current = log;
-  const { tree } = useTree(id, round, log.asked); // the first steps come first
+  const { tree: asked } = useTree(id, round, log.asked); // the first steps come first
+  // How a branch stands is said by the list of branches alone: the tree comes later.
+  const tree = useMemo(() => asked?.map((each) => ({ ...each, status: branches.find((one) => one.branch === each.branch)?.status ?? each.status })) ?? null, [asked, branches]);
   const own = tree?.find((each) => each.branch === branch);
   useEffect(() => {
     if (own && log?.asked) log.setTotal(own.commit, own.commits);
