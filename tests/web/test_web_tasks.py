@@ -122,6 +122,7 @@ def test_a_plan_is_checked_as_one_types_and_run(served: Served, page: Page) -> N
     )
     findings = page.get_by_label("What the checker finds")
     expect(findings).to_contain_text("napp")
+    expect(findings.locator(".quiet").first).to_have_text(re.compile("^ – "))
     expect(page.locator(".cm-lintRange-error").first).to_have_text('"napp"')
     run = page.get_by_role("button", name="Run the plan")
     expect(run).to_be_disabled()
@@ -141,6 +142,12 @@ def test_a_goal_that_nobody_can_plan_says_so_where_it_was_asked(
 ) -> None:
     watched.expected.append("422")
     page.goto("/new")
+    chosen = page.locator(".segments [aria-pressed=true]")
+    expect(chosen).to_have_text("I have a plan")  # what can be done is what is offered first
+    expect(page.get_by_text("No model is set up on this server")).to_be_visible()
+    page.get_by_role("button", name="A model writes the plan").click()
+    expect(chosen).to_have_text("A model writes the plan")
+    expect(page.get_by_text("No model is set up on this server")).to_be_visible()
     page.get_by_label("Goal").fill("plan this")
     page.get_by_label("Response format").fill("[1]")
     page.get_by_role("button", name="Submit").click()

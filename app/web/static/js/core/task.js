@@ -1,6 +1,6 @@
 // One task as it stands: its row, its branches, what is under way; told anew by its stream of events.
 import { useCallback, useEffect, useRef, useState } from "./html.js";
-import { get, toProblem } from "./api.js";
+import { get, toProblem, useAgain } from "./api.js";
 import { useStream } from "./live.js";
 import { path } from "./router.js";
 
@@ -41,6 +41,8 @@ export function useTask(id, { onCommit, onStart } = {}) {
       timer.current = null;
     };
   }, [load]);
+
+  useAgain(state.problem, reload);
 
   useStream(path`/api/tasks/${id}/events`, EVENTS, (name, data) => {
     if (name === "live") {

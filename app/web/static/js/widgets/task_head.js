@@ -5,6 +5,7 @@ import { post, toProblem } from "../core/api.js";
 import { oneLine, shortId } from "../core/format.js";
 import { Link, href, navigate, path } from "../core/router.js";
 import { may } from "../core/session.js";
+import { useTitle } from "../core/title.js";
 import { ProblemNote } from "./problem_note.js";
 import { StatusMark } from "./status_mark.js";
 
@@ -42,6 +43,7 @@ function Actions({ id, branch, status, onDone, onProblem }) {
  */
 export function TaskHead({ task, branches, branch, view, query, onDone }) {
   const [problem, setProblem] = useState(null);
+  useTitle(oneLine(task.goal, 80));
   const id = task.task_id;
   const here = branches.find((each) => each.branch === branch);
   const status = here?.status ?? task.status;
