@@ -16,8 +16,9 @@ COUNTING = """
 (() => {
   const Real = window.EventSource;
   window.made = [];
+  window.heard = 0;
   window.EventSource = class extends Real {
-    constructor(address) { super(address); window.made.push(this); }
+    constructor(address) { super(address); window.made.push(this); this.addEventListener("commit", () => { window.heard += 1; }); }
   };
   window.openNow = () => window.made.filter((each) => each.readyState !== 2).map((each) => each.url);
   let isHidden = false;
@@ -71,18 +72,19 @@ def test_a_page_of_many_tasks_has_the_list_alone(counted: Page, task: str, at: s
 def test_a_hidden_page_lets_go_and_comes_back_where_it_was(served: Served, counted: Page) -> None:
     task = served.submit(
         *[
-            {"type": "calling", "parameters": {"tool_name": "nap", "tool_params": {"seconds": 0.7}, "output_vars": "x"}}
-            for _ in range(6)
+            {"type": "calling", "parameters": {"tool_name": "nap", "tool_params": {"seconds": 0.5}, "output_vars": "x"}}
+            for _ in range(12)
         ],
         {"type": "assign", "parameters": {"final_answer": 1}},
     )
     counted.goto(f"/tasks/{task}")
-    expect(counted.locator(".step-list [role=option]").nth(3)).to_be_attached()
+    expect(counted.locator(".task-head")).to_contain_text("running")
+    counted.wait_for_function("() => window.heard > 1")  # it has been told something since it was opened
     counted.evaluate("() => window.setHidden(true)")
     counted.wait_for_function("() => window.openNow().length === 0")
     served.wait(task)
     counted.evaluate("() => window.setHidden(false)")
-    expect(counted.locator(".step-list [role=option]")).to_have_count(9)
+    expect(counted.locator(".step-list [role=option]")).to_have_count(15)
     expect(counted.locator(".task-head")).to_contain_text("completed")
     again = counted.evaluate("() => window.made.at(-1).url")
     assert "last_event_id=" in again

@@ -20,7 +20,7 @@ const PLACES = [
   { to: "/waiting", name: "Waiting", key: "g w" },
   { to: "/tools", name: "Tools", key: "g o" },
   { to: "/namespaces", name: "Namespaces", key: "g n" },
-  { to: "/keys", name: "Keys", key: "g k", role: "admin" },
+  { to: "/keys", name: "API keys", key: "g k", role: "admin" },
 ];
 const THEMES = { system: "system", light: "sun", dark: "moon" };
 
@@ -83,7 +83,7 @@ export function Frame({ session, children }) {
   const isIn = session.state === "in" || session.state === "asking";
   const waiting = useWaiting(isIn);
   useKeys("Everywhere", {
-    "?": { label: "Show all keys", run: () => setHelp(true) },
+    "?": { label: "Keyboard shortcuts", run: () => setHelp(true) },
     n: { label: "New task", run: () => navigate("/new") },
     ...Object.fromEntries(PLACES.map((place) => [place.key, { label: place.name, run: () => navigate(place.to) }])),
   }, { below: true });
@@ -97,7 +97,7 @@ export function Frame({ session, children }) {
         ${link === "away" && html`<span class="away" role="status">connection lost, trying again</span>`}
         <${Link} to="/new" class="button primary small" aria-label="New task"><${Icon} name="add" /><span>New task</span></${Link}>
         <button class="bare" onClick=${nextTheme} title=${`Theme: ${chosen}`} aria-label=${`Theme: ${chosen}. Change it`}><${Icon} name=${THEMES[chosen]} size=${15} /></button>
-        <button class="bare" onClick=${() => setHelp(true)} title="Keys (?)" aria-label="Show all keys"><${Icon} name="help" size=${15} /></button>
+        <button class="bare" onClick=${() => setHelp(true)} title="Keyboard shortcuts (?)" aria-label="Keyboard shortcuts"><${Icon} name="help" size=${15} /></button>
         ${session.keysNeeded && html`<span class="who" title=${`${session.role}${session.namespace ? ` of ${session.namespace}` : ""}`}>${session.name}</span>
           <button class="bare small" onClick=${signOut}>Sign out</button>`}
       </div>

@@ -24,7 +24,7 @@ const ROUTES = [
   { path: "/namespaces", title: "Namespaces", load: () => import("./screens/namespaces.js"), css: "tools" },
   { path: "/tools", title: "Tools", load: () => import("./screens/tools.js"), css: "tools" },
   { path: "/tools/:name", title: "Tool", load: () => import("./screens/tool.js"), css: "tools" },
-  { path: "/keys", title: "Keys", load: () => import("./screens/keys.js"), css: "tools" },
+  { path: "/keys", title: "API keys", load: () => import("./screens/keys.js"), css: "tools" },
 ];
 
 const loaded = new Map();

@@ -85,10 +85,10 @@ export default function Keys() {
   const now = useNow();
   const shown = made && html`<${Secret} made=${made} onClose=${() => { setMade(null); reload(); }} />`;
   if (!isAdmin) {
-    return html`<main class="page"><${Empty} title="Keys are for admins"><p>Your key has the role ${who.role}. Who has a key of the role admin can make and revoke keys here.</p></${Empty}>${shown}</main>`;
+    return html`<main class="page"><${Empty} title="API keys are for admins"><p>Your key has the role ${who.role}. Who has a key of the role admin can make and revoke keys here.</p></${Empty}>${shown}</main>`;
   }
   return html`<main class="page keys-screen" aria-busy=${loading}>
-    <h1>Keys</h1>
+    <h1>API keys</h1>
     <${NewKey} isFirst=${!who.keysNeeded} onMade=${(key) => { setMade(key); reload(); }} />
     <${ProblemNote} problem=${problem} onRetry=${reload} />
     ${loading && !data && html`<${Loading} what="Loading keys" />`}

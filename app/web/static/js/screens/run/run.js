@@ -78,6 +78,8 @@ export default function Run({ params, query }) {
   const log = useLog(id, branch);
   logRef.current = log;
   const { tree } = useTree(id, round, log.asked); // the first steps come first
+  // How a branch stands is said by one source alone: the tree comes later than what the head shows.
+  const standing = useMemo(() => tree?.map((item) => ({ ...item, status: branches.find((each) => each.branch === item.branch)?.status ?? item.status })), [tree, branches]);
   const own = tree?.find((each) => each.branch === branch);
   useEffect(() => {
     if (own && log?.asked) log.setTotal(own.commit, own.commits);
@@ -140,13 +142,13 @@ export default function Run({ params, query }) {
     ${isNarrow && html`<div class="pane-tabs" role="tablist">${PANES.map(([name, title]) => html`<button type="button" role="tab" aria-selected=${pane === name} onClick=${() => setQuery({ tab: name })}>${title}</button>`)}</div>`}
     <div class=${cx("panes", isNarrow && `only-${pane}`)}>
       <section class="pane pane-steps" aria-label="Branches and steps">
-        ${tree && tree.length > 1 && html`<${BranchTree} items=${tree} branch=${branch} onBranch=${onBranch} onCommit=${(name, next) => navigate(href(path`/tasks/${id}`, { branch: name, commit: next, tab: query.tab }))} />`}
+        ${tree && tree.length > 1 && html`<${BranchTree} items=${standing} branch=${branch} onBranch=${onBranch} onCommit=${(name, next) => navigate(href(path`/tasks/${id}`, { branch: name, commit: next, tab: query.tab }))} />`}
         <${StepsPane} key=${query.branch} log=${log} live=${live} forks=${forks} selected=${index} onSelect=${(next) => { goTo(next); if (isNarrow) setQuery({ tab: "step", commit: log.rows[next]?.commit }); }} isFollowing=${chosen === null} onFollow=${() => select(null)} />
       </section>
       <section class="pane pane-step" aria-label="The selected step" tabindex="0">
         <${Notice} id=${id} status=${status} branch=${branch} task=${task} />
         ${chosen === null && html`<${LivePane} live=${live} />`}
-        ${commit && html`<${StepPane} id=${id} branch=${branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
+        ${commit && html`<${StepPane} id=${id} branch=${branch} branches=${branches} parent=${own?.fork?.branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
       </section>
       <section class="pane pane-state" aria-label="The state there">
         <${StatePane} id=${id} branch=${branch} state=${state} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
