@@ -1,5 +1,5 @@
 // Ask a model for a revision: one sentence, of the whole plan or of a step. Where no model is set up, what to set.
-import { html, useEffect, useState } from "../core/html.js";
+import { html, useLayoutEffect, useState } from "../core/html.js";
 import { useDocument } from "../core/api.js";
 import { Empty, Loading } from "../widgets/empty.js";
 import { headOf } from "../widgets/step_parts.js";
@@ -10,7 +10,8 @@ export function AskForm({ plan, step, onAsk, formId, text, setText, setReady }) 
   const { data: writer } = useDocument("/api/plans/writer");
   const [about, setAbout] = useState(step === null ? "" : String(step));
   const isReady = Boolean(writer && writer.model !== null && text.trim());
-  useEffect(() => setReady(isReady), [isReady]);
+  // At once, not after the next painting: who types and sends by the keyboard is quicker.
+  useLayoutEffect(() => setReady(isReady), [isReady]);
   if (!writer) return html`<${Loading} />`;
   if (writer.model === null) {
     return html`<${Empty} title="No model is set up to write revisions">
