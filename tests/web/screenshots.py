@@ -20,7 +20,6 @@ MOST_BYTES = 150_000
 SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 THEMES = ("light", "dark")
 _SETTLED_MS = 500
-_NOT_BUILT = "h2:text-is('Not built yet')"
 
 
 def _nothing(page: Page) -> None:
@@ -100,10 +99,7 @@ def take(browser: Browser, scenery: Scenery, screens: list[Screen], folder: Path
             page = watched.page()
             for screen in screens:
                 page.goto(address(screen, scenery))
-                page.wait_for_selector(f"{screen.shows}, {_NOT_BUILT}")
-                if page.locator(_NOT_BUILT).count():
-                    print(f"{screen.name} is not built yet", flush=True)
-                    continue
+                page.wait_for_selector(screen.shows)
                 screen.prepare(page)
                 page.wait_for_timeout(_SETTLED_MS)
                 written = shrunk(page.screenshot())
