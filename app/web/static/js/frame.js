@@ -3,7 +3,7 @@ import { cx, html, useEffect, useState } from "./core/html.js";
 import { Notes } from "./core/announce.js";
 import { get } from "./core/api.js";
 import { useKeys } from "./core/keys.js";
-import { connection, onTasks } from "./core/live.js";
+import { connection, hearTasks } from "./core/live.js";
 import { Link, navigate, useLocation } from "./core/router.js";
 import { may, signOut } from "./core/session.js";
 import { useStore } from "./core/store.js";
@@ -14,6 +14,7 @@ import { SignIn } from "./widgets/sign_in.js";
 
 const MOST = 100;
 const BEGIN_MS = 600;
+const POLL_MS = 10_000;
 const PLACES = [
   { to: "/", name: "Tasks", key: "g t", under: ["/tasks", "/new", "/compare"] },
   { to: "/waiting", name: "Waiting", key: "g w" },
@@ -25,13 +26,13 @@ const THEMES = { system: "system", light: "sun", dark: "moon" };
 
 const isHere = (place, path) => path === place.to || [place.to, ...(place.under ?? [])].some((under) => under !== "/" && path.startsWith(under));
 
-/** How many tasks wait for a person; told anew when one begins or ends to wait. */
+/** How many tasks wait for a person. Asked now and then while the page is seen, and when the screen hears that one begins or
+ * ends to wait: a stream for it alone would take one of the browser's few connections in every tab. */
 function useWaiting(isIn) {
   const [count, setCount] = useState(0);
   useEffect(() => {
     if (!isIn) return undefined;
     let timer = null;
-    let stop = null;
     const known = new Map();
     const load = () =>
       get("/api/tasks", { status: "waiting", any_branch: true, limit: MOST }).then((page) => setCount(page.items.length), () => null);
@@ -42,10 +43,10 @@ function useWaiting(isIn) {
       }, 300);
     };
     // What the screen shows comes first.
-    const begin = setTimeout(() => {
-      load();
-      stop = onTasks(listen);
-    }, BEGIN_MS);
+    const begin = setTimeout(load, BEGIN_MS);
+    const poll = setInterval(() => !document.hidden && load(), POLL_MS);
+    const onVisibility = () => !document.hidden && later();
+    document.addEventListener("visibilitychange", onVisibility);
     const listen = (tasks) => {
       for (const task of tasks) {
         const before = known.get(task.task_id);
@@ -53,9 +54,12 @@ function useWaiting(isIn) {
         if (before !== task.status && (task.status === "waiting" || before === "waiting" || before === undefined)) later();
       }
     };
+    const deafen = hearTasks(listen);
     return () => {
       clearTimeout(begin);
-      stop?.();
+      clearInterval(poll);
+      document.removeEventListener("visibilitychange", onVisibility);
+      deafen();
       clearTimeout(timer);
     };
   }, [isIn]);

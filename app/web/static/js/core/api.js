@@ -1,8 +1,11 @@
 // The API: JSON in and out, errors as problems, pages by their cursors. Reading is kept by the browser's own cache,
 // which knows ETags and that a commit never changes.
 import { useCallback, useEffect, useRef, useState } from "./html.js";
+import { announce } from "./announce.js";
 import { whenBack } from "./away.js";
 import { expireSession } from "./session.js";
+
+const PATIENCE_MS = 4_000;
 
 /** What the server refused, or that it can't be reached. `detail` says what would be right. */
 export class Problem extends Error {
@@ -51,6 +54,8 @@ export async function ask(method, at, { params, body, text, signal, headers, asT
   }
   let response;
   let document = null;
+  // A button that does nothing for long looks broken.
+  const slow = method === "GET" ? null : setTimeout(() => announce("The server has not answered yet: still waiting"), PATIENCE_MS);
   try {
     response = await fetch(address(at, params), options);
     if (response.status === 204) return null;
@@ -60,6 +65,8 @@ export async function ask(method, at, { params, body, text, signal, headers, asT
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw away(method === "GET" ? "is it running? It is asked again every two seconds" : "is it running? Nothing is sent again by itself");
+  } finally {
+    clearTimeout(slow);
   }
   if (response.ok) return document;
   if (response.status === 401 && at !== "/api/session") expireSession();

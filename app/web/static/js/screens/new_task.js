@@ -1,11 +1,13 @@
 // A new task: a goal alone, for which a model writes the plan, or a plan that is pasted, dropped or typed.
-import { html, useMemo, useRef, useState } from "../core/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
 import { post, toProblem, useDocument } from "../core/api.js";
+import { useDraft } from "../core/draft.js";
 import { useKeys } from "../core/keys.js";
 import { may, session } from "../core/session.js";
 import { useStore } from "../core/store.js";
 import { navigate, path, setQuery } from "../core/router.js";
 import { CodeEditor } from "../widgets/code_editor.js";
+import { DraftNote } from "../widgets/draft_note.js";
 import { Empty } from "../widgets/empty.js";
 import { Findings, marksOf, placeOf, stepPathsOf, useCheck } from "../widgets/findings.js";
 import { placesOf } from "../widgets/json_places.js";
@@ -75,9 +77,17 @@ export default function NewTask({ query }) {
   const { data: writer } = useDocument("/api/plans/writer");
   const hasNoModel = writer?.model === null;
   const withPlan = query.from === "plan" || (query.from !== "model" && hasNoModel);
-  const [form, setForm] = useState({ goal: query.goal ?? "", namespace: query.namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false });
+  const draft = useDraft(`new ${query.goal ?? ""} ${query.namespace ?? ""}`, {
+    form: { goal: query.goal ?? "", namespace: query.namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false },
+    text: "",
+  });
+  const { form, text } = draft.value;
+  const setForm = (next) => draft.change({ form: next });
+  const setText = (next) => draft.change({ text: next });
+  useEffect(() => {
+    if (draft.isRestored && text && query.from === undefined) setQuery({ from: "plan" });
+  }, []);
   const own = useStore(session).namespace; // a key may be for one alone
-  const [text, setText] = useState("");
   const [problem, setProblem] = useState(null);
   const [wrong, setWrong] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -95,7 +105,9 @@ export default function NewTask({ query }) {
     setBusy(true);
     setProblem(null);
     try {
-      navigate(path`/tasks/${(await post("/api/tasks", body)).task_id}`);
+      const made = await post("/api/tasks", body);
+      draft.drop();
+      navigate(path`/tasks/${made.task_id}`);
     } catch (error) {
       setProblem(toProblem(error));
       setBusy(false);
@@ -106,6 +118,7 @@ export default function NewTask({ query }) {
 
   return html`<main class="page new-task">
     <h1>New task</h1>
+    <${DraftNote} draft=${draft} />
     <form onSubmit=${submit}>
       <label class="field"><span class="label">Goal</span>
         <textarea rows="3" required autofocus maxlength="100000" value=${form.goal} onInput=${set("goal")} placeholder="What you want, in your own words" /></label>

@@ -167,7 +167,7 @@ export default function Run({ params, query }) {
       <section class="pane pane-step" aria-label="The selected step" tabindex="0">
         <${Notice} id=${id} status=${status} branch=${branch} task=${task} />
         ${chosen === null && html`<${LivePane} live=${live} />`}
-        ${commit && html`<${StepPane} id=${id} branch=${branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
+        ${commit && html`<${StepPane} id=${id} branch=${branch} branches=${branches} parent=${own?.fork?.branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
       </section>
       <section class="pane pane-state" aria-label="The state there">
         <${StatePane} id=${id} branch=${branch} state=${state} isComing=${!log.problem} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
