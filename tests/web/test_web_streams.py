@@ -124,3 +124,4 @@ def test_who_waits_long_for_an_answer_is_told(served: Served, page: Page, task: 
     page.get_by_role("button", name="Fork here").click()
     page.get_by_role("dialog").get_by_role("button", name="Fork").click()
     expect(page.get_by_text("has not answered yet")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # it is answered in the end
