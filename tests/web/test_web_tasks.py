@@ -99,12 +99,15 @@ def test_a_long_list_keeps_few_rows_and_gets_more_as_one_scrolls(served: Served,
     page.goto("/?text=many")
     page.wait_for_selector(".virtual-row")
     assert rows(page).count() < 80  # type: ignore[attr-defined]
-    for _ in range(4):
+    last = page.get_by_role("row").filter(has_text=re.compile(r"many 0\b"))
+    for _ in range(100):  # each time as far as what has come by then
+        if last.is_visible():
+            break
         page.evaluate(
             "() => { const box = document.querySelector('.virtual'); box.scrollTop = box.scrollHeight; }"
         )
         page.wait_for_timeout(150)
-    expect(page.get_by_role("row").filter(has_text=re.compile(r"many 0\b"))).to_be_visible()
+    expect(last).to_be_visible()
     assert rows(page).count() < 80  # type: ignore[attr-defined]
 
 
@@ -119,6 +122,7 @@ def test_a_plan_is_checked_as_one_types_and_run(served: Served, page: Page) -> N
     )
     findings = page.get_by_label("What the checker finds")
     expect(findings).to_contain_text("napp")
+    expect(findings.locator(".quiet").first).to_have_text(re.compile("^ – "))
     expect(page.locator(".cm-lintRange-error").first).to_have_text('"napp"')
     run = page.get_by_role("button", name="Run the plan")
     expect(run).to_be_disabled()
@@ -138,6 +142,12 @@ def test_a_goal_that_nobody_can_plan_says_so_where_it_was_asked(
 ) -> None:
     watched.expected.append("422")
     page.goto("/new")
+    chosen = page.locator(".segments [aria-pressed=true]")
+    expect(chosen).to_have_text("I have a plan")  # what can be done is what is offered first
+    expect(page.get_by_text("No model is set up on this server")).to_be_visible()
+    page.get_by_role("button", name="A model writes the plan").click()
+    expect(chosen).to_have_text("A model writes the plan")
+    expect(page.get_by_text("No model is set up on this server")).to_be_visible()
     page.get_by_label("Goal").fill("plan this")
     page.get_by_label("Response format").fill("[1]")
     page.get_by_role("button", name="Submit").click()

@@ -137,7 +137,7 @@ def test_who_may_only_look_sees_why(browser: Browser, tmp_path_factory: pytest.T
         expect(page.get_by_role("article")).to_contain_text("Your key may look, not decide")
         expect(page.get_by_role("button", name="Decide")).to_have_count(0)
         page.goto("/keys")
-        expect(page.get_by_role("heading", name="Keys are for admins")).to_be_visible()
+        expect(page.get_by_role("heading", name="API keys are for admins")).to_be_visible()
         page.goto("/tools/rank")
         expect(page.get_by_text("Your key may look, not call tools")).to_be_visible()
         page.goto("/namespaces")

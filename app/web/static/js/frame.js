@@ -3,7 +3,7 @@ import { cx, html, useEffect, useState } from "./core/html.js";
 import { Notes } from "./core/announce.js";
 import { get } from "./core/api.js";
 import { useKeys } from "./core/keys.js";
-import { connection, onTasks } from "./core/live.js";
+import { connection, hearTasks } from "./core/live.js";
 import { Link, navigate, useLocation } from "./core/router.js";
 import { may, signOut } from "./core/session.js";
 import { useStore } from "./core/store.js";
@@ -14,24 +14,25 @@ import { SignIn } from "./widgets/sign_in.js";
 
 const MOST = 100;
 const BEGIN_MS = 600;
+const POLL_MS = 10_000;
 const PLACES = [
   { to: "/", name: "Tasks", key: "g t", under: ["/tasks", "/new", "/compare"] },
   { to: "/waiting", name: "Waiting", key: "g w" },
   { to: "/tools", name: "Tools", key: "g o" },
   { to: "/namespaces", name: "Namespaces", key: "g n" },
-  { to: "/keys", name: "Keys", key: "g k", role: "admin" },
+  { to: "/keys", name: "API keys", key: "g k", role: "admin" },
 ];
 const THEMES = { system: "system", light: "sun", dark: "moon" };
 
 const isHere = (place, path) => path === place.to || [place.to, ...(place.under ?? [])].some((under) => under !== "/" && path.startsWith(under));
 
-/** How many tasks wait for a person; told anew when one begins or ends to wait. */
+/** How many tasks wait for a person. Asked now and then while the page is seen, and when the screen hears that one begins or
+ * ends to wait: a stream for it alone would take one of the browser's few connections in every tab. */
 function useWaiting(isIn) {
   const [count, setCount] = useState(0);
   useEffect(() => {
     if (!isIn) return undefined;
     let timer = null;
-    let stop = null;
     const known = new Map();
     const load = () =>
       get("/api/tasks", { status: "waiting", any_branch: true, limit: MOST }).then((page) => setCount(page.items.length), () => null);
@@ -42,10 +43,10 @@ function useWaiting(isIn) {
       }, 300);
     };
     // What the screen shows comes first.
-    const begin = setTimeout(() => {
-      load();
-      stop = onTasks(listen);
-    }, BEGIN_MS);
+    const begin = setTimeout(load, BEGIN_MS);
+    const poll = setInterval(() => !document.hidden && load(), POLL_MS);
+    const onVisibility = () => !document.hidden && later();
+    document.addEventListener("visibilitychange", onVisibility);
     const listen = (tasks) => {
       for (const task of tasks) {
         const before = known.get(task.task_id);
@@ -53,9 +54,12 @@ function useWaiting(isIn) {
         if (before !== task.status && (task.status === "waiting" || before === "waiting" || before === undefined)) later();
       }
     };
+    const deafen = hearTasks(listen);
     return () => {
       clearTimeout(begin);
-      stop?.();
+      clearInterval(poll);
+      document.removeEventListener("visibilitychange", onVisibility);
+      deafen();
       clearTimeout(timer);
     };
   }, [isIn]);
@@ -79,7 +83,7 @@ export function Frame({ session, children }) {
   const isIn = session.state === "in" || session.state === "asking";
   const waiting = useWaiting(isIn);
   useKeys("Everywhere", {
-    "?": { label: "Show all keys", run: () => setHelp(true) },
+    "?": { label: "Keyboard shortcuts", run: () => setHelp(true) },
     n: { label: "New task", run: () => navigate("/new") },
     ...Object.fromEntries(PLACES.map((place) => [place.key, { label: place.name, run: () => navigate(place.to) }])),
   }, { below: true });
@@ -93,7 +97,7 @@ export function Frame({ session, children }) {
         ${link === "away" && html`<span class="away" role="status">connection lost, trying again</span>`}
         <${Link} to="/new" class="button primary small" aria-label="New task"><${Icon} name="add" /><span>New task</span></${Link}>
         <button class="bare" onClick=${nextTheme} title=${`Theme: ${chosen}`} aria-label=${`Theme: ${chosen}. Change it`}><${Icon} name=${THEMES[chosen]} size=${15} /></button>
-        <button class="bare" onClick=${() => setHelp(true)} title="Keys (?)" aria-label="Show all keys"><${Icon} name="help" size=${15} /></button>
+        <button class="bare" onClick=${() => setHelp(true)} title="Keyboard shortcuts (?)" aria-label="Keyboard shortcuts"><${Icon} name="help" size=${15} /></button>
         ${session.keysNeeded && html`<span class="who" title=${`${session.role}${session.namespace ? ` of ${session.namespace}` : ""}`}>${session.name}</span>
           <button class="bare small" onClick=${signOut}>Sign out</button>`}
       </div>

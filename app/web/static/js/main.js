@@ -3,7 +3,9 @@ import { html, render, useEffect, useErrorBoundary, useState } from "./core/html
 import { match, useLocation } from "./core/router.js";
 import { isLikelyIn, loadSession, session } from "./core/session.js";
 import { useStore } from "./core/store.js";
-import { toProblem } from "./core/api.js";
+import { setScreen } from "./core/title.js";
+import { away, toProblem } from "./core/api.js";
+import { whenBack } from "./core/away.js";
 import { Frame } from "./frame.js";
 import { Empty, Loading } from "./widgets/empty.js";
 import { ProblemNote } from "./widgets/problem_note.js";
@@ -24,7 +26,7 @@ const ROUTES = [
   { path: "/namespaces", title: "Namespaces", load: () => import("./screens/namespaces.js"), css: "tools" },
   { path: "/tools", title: "Tools", load: () => import("./screens/tools.js"), css: "tools" },
   { path: "/tools/:name", title: "Tool", load: () => import("./screens/tool.js"), css: "tools" },
-  { path: "/keys", title: "Keys", load: () => import("./screens/keys.js"), css: "tools" },
+  { path: "/keys", title: "API keys", load: () => import("./screens/keys.js"), css: "tools" },
 ];
 
 const loaded = new Map();
@@ -43,6 +45,12 @@ async function load(route) {
   loaded.set(route.load, module.default);
 }
 
+/** Why a screen's module did not come. Browsers tell only by the kind of error that it was not sent, not that it is wrong. */
+async function reasonOf(failure) {
+  if (!(failure instanceof TypeError) || (await loadSession())) return toProblem(failure);
+  return away("this page comes when it answers again");
+}
+
 function Guarded({ children }) {
   const [error, reset] = useErrorBoundary((thrown) => console.error(thrown));
   if (error) return html`<main class="page"><${ProblemNote} problem=${toProblem(error)} onRetry=${reset} /></main>`;
@@ -56,12 +64,14 @@ function Screen() {
   const found = match(ROUTES, path);
   const Component = found && loaded.get(found.route.load);
   useEffect(() => {
-    document.title = found ? `${found.route.title} · StackVM` : "StackVM";
+    setScreen(found?.route.title ?? null);
     setFailure(null);
-    if (found && !Component) load(found.route).then(() => drawn((round) => round + 1), setFailure);
+    if (found && !Component) load(found.route).then(() => drawn((round) => round + 1), async (error) => setFailure(await reasonOf(error)));
   }, [found?.route]);
+  // Anew as a whole: browsers may remember that a module did not come, and a server that began again may have other files.
+  useEffect(() => (failure?.code === "away" ? whenBack(() => location.reload()) : undefined), [failure]);
   if (!found) return html`<main class="page"><${Empty} title="There is no such page"><p><a href="/">All tasks</a></p></${Empty}></main>`;
-  if (failure) return html`<main class="page"><${ProblemNote} problem=${toProblem(failure)} onRetry=${() => location.reload()} /></main>`;
+  if (failure) return html`<main class="page"><${ProblemNote} problem=${failure} onRetry=${() => location.reload()} /></main>`;
   if (!Component) return html`<main class="page"><${Loading} /></main>`;
   return html`<${Guarded} key=${path}><${Component} params=${found.params} query=${query} /></${Guarded}>`;
 }

@@ -1,7 +1,11 @@
 // The API: JSON in and out, errors as problems, pages by their cursors. Reading is kept by the browser's own cache,
 // which knows ETags and that a commit never changes.
 import { useCallback, useEffect, useRef, useState } from "./html.js";
+import { announce } from "./announce.js";
+import { whenBack } from "./away.js";
 import { expireSession } from "./session.js";
+
+const PATIENCE_MS = 4_000;
 
 /** What the server refused, or that it can't be reached. `detail` says what would be right. */
 export class Problem extends Error {
@@ -24,6 +28,14 @@ export function toProblem(error) {
   return new Problem({ status: 0, code: "fault", title: "the viewer failed here", detail: String(error?.message ?? error) });
 }
 
+/** The problem of a server that does not answer. */
+export const away = (detail) => new Problem({ status: 0, code: "away", title: "the server can't be reached", detail });
+
+/** Where that is the problem: ask again as soon as the server answers. */
+export function useAgain(problem, again) {
+  useEffect(() => (problem?.code === "away" ? whenBack(again) : undefined), [problem]);
+}
+
 function address(at, params) {
   const url = new URL(at, location.origin);
   for (const [name, value] of Object.entries(params ?? {})) {
@@ -42,6 +54,8 @@ export async function ask(method, at, { params, body, text, signal, headers, asT
   }
   let response;
   let document = null;
+  // A button that does nothing for long looks broken.
+  const slow = method === "GET" ? null : setTimeout(() => announce("The server has not answered yet: still waiting"), PATIENCE_MS);
   try {
     response = await fetch(address(at, params), options);
     if (response.status === 204) return null;
@@ -50,7 +64,9 @@ export async function ask(method, at, { params, body, text, signal, headers, asT
     document = response.ok ? await response.json() : await response.json().catch(() => null);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ status: 0, code: "away", title: "the server can't be reached", detail: "is it running? It is asked again when you retry" });
+    throw away(method === "GET" ? "is it running? It is asked again every two seconds" : "is it running? Nothing is sent again by itself");
+  } finally {
+    clearTimeout(slow);
   }
   if (response.ok) return document;
   if (response.status === 401 && at !== "/api/session") expireSession();
@@ -87,6 +103,7 @@ export function useDocument(at, params = {}) {
   }, [key, round]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
   const isOurs = state.key === key;
+  useAgain(isOurs ? state.problem : null, reload);
   return { data: state.data, problem: isOurs ? state.problem : null, loading: key !== null && !isOurs, reload };
 }
 
@@ -124,12 +141,14 @@ export function usePages(at, params = {}, limit = 100) {
   }, [load, round]);
 
   const isOurs = state.key === key;
+  const reload = () => setRound((before) => before + 1);
+  useAgain(isOurs ? state.problem : null, reload);
   const more = () => {
     if (isOurs && state.next !== null && busy.current === null && !state.problem) load(state.next, true);
   };
   const setItems = useCallback((change) => setState((now) => ({ ...now, items: change(now.items) })), []);
   return {
     items: state.items, setItems, more, done: isOurs && state.next === null, loading: !isOurs,
-    problem: isOurs ? state.problem : null, reload: () => setRound((before) => before + 1),
+    problem: isOurs ? state.problem : null, reload,
   };
 }

@@ -1,11 +1,11 @@
-// Streams of events that stay: they break and come again where they were, rest while the page is hidden (a browser
-// gives an origin six connections), and end when the session does.
+// Streams of events that stay: they break and come again where they were, and end when the session does. A browser gives
+// an origin six connections for all its tabs: so a tab that is hidden has none of them, and no screen opens more than one.
 import { useEffect, useRef } from "./html.js";
 import { get } from "./api.js";
 import { loadSession, session } from "./session.js";
 import { makeStore } from "./store.js";
 
-const HIDDEN_MS = 20_000;
+const HIDDEN_MS = 1_000; // who only looks at another tab for a moment keeps it
 const FIRST_MS = 500;
 const LONGEST_MS = 10_000;
 
@@ -26,11 +26,11 @@ export function openStream(at, names, onEvent, { params = {}, onOpen } = {}) {
   let wait = FIRST_MS;
   let timer = null;
   let isOver = false;
-  let opened = 0;
+  let opened = document.hidden ? 1 : 0; // one that has to wait for its page to be seen may have missed something
 
   function connect() {
     clearTimeout(timer);
-    if (isOver || source) return;
+    if (isOver || source || document.hidden) return;
     const url = new URL(at, location.origin);
     for (const [name, value] of Object.entries(lastId ? { last_event_id: lastId } : params)) url.searchParams.set(name, value);
     source = new EventSource(url);
@@ -58,7 +58,7 @@ export function openStream(at, names, onEvent, { params = {}, onOpen } = {}) {
   async function again() {
     await loadSession();
     if (session.get().state === "in") connect();
-    else if (!isOver) timer = setTimeout(again, wait);
+    else if (!isOver && !document.hidden) timer = setTimeout(again, wait);
   }
 
   function drop() {
@@ -96,23 +96,36 @@ export function useStream(at, names, onEvent, options) {
   }, [at, names.join(), JSON.stringify(options?.params ?? null)]);
 }
 
-const taskListeners = new Set();
+const listeners = new Set();
+const tell = (tasks) => {
+  for (const each of [...listeners]) each(tasks);
+};
+let wanted = 0;
 let closeTasks = null;
 
-/** Be told of tasks that are new or changed. All who listen share one stream. @returns {() => void} */
+/** Hear of tasks that are new or changed, as far as the screen that is open is told of them: opens no stream.
+ * @returns {() => void} */
+export function hearTasks(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Tell those who hear of tasks what a task's own stream said. */
+export const tellTask = (task) => tell([task]);
+
+/** Be told of all tasks that are new or changed, by a stream that all who ask for it share: for screens that have no
+ * stream of a task. @returns {() => void} */
 export function onTasks(listener) {
-  taskListeners.add(listener);
-  const tell = (tasks) => {
-    for (const each of [...taskListeners]) each(tasks);
-  };
+  const deafen = hearTasks(listener);
+  wanted += 1;
   // After a break the newest are asked for: the stream tells what changes from now on where it had told nothing yet.
   const onOpen = (isAgain) => isAgain && get("/api/tasks", { limit: 100 }).then((page) => tell(page.items), () => null);
   closeTasks ??= openStream("/api/events", ["tasks"], (_, data) => tell(data.tasks), { onOpen });
   return () => {
-    taskListeners.delete(listener);
-    if (taskListeners.size === 0) {
-      closeTasks?.();
-      closeTasks = null;
-    }
+    deafen();
+    wanted -= 1;
+    if (wanted > 0) return;
+    closeTasks?.();
+    closeTasks = null;
   };
 }

@@ -1,7 +1,7 @@
 // One task as it stands: its row, its branches, what is under way; told anew by its stream of events.
 import { useCallback, useEffect, useRef, useState } from "./html.js";
-import { get, toProblem } from "./api.js";
-import { useStream } from "./live.js";
+import { get, toProblem, useAgain } from "./api.js";
+import { tellTask, useStream } from "./live.js";
 import { path } from "./router.js";
 
 const EVENTS = ["commit", "branch", "status", "task", "live", "deleted"];
@@ -42,6 +42,8 @@ export function useTask(id, { onCommit, onStart } = {}) {
     };
   }, [load]);
 
+  useAgain(state.problem, reload);
+
   useStream(path`/api/tasks/${id}/events`, EVENTS, (name, data) => {
     if (name === "live") {
       setLive(data.branches);
@@ -53,7 +55,14 @@ export function useTask(id, { onCommit, onStart } = {}) {
       reload();
     } else if (name === "deleted") {
       setState((now) => ({ ...now, deleted: true }));
-    } else reload();
+    } else {
+      // Said at once, wherever it is shown; the rest of the branch comes with what is asked for.
+      if (name === "status") {
+        setState((now) => ({ ...now, branches: now.branches.map((each) => (each.branch === data.branch ? { ...each, status: data.status } : each)) }));
+        tellTask({ task_id: id, status: data.status });
+      }
+      reload();
+    }
   }, {
     params: { since: "now" },
     onOpen: () => {

@@ -54,7 +54,9 @@ export function ApproveDialog({ proposal, onClose, onChanged }) {
     setBusy(true);
     try {
       const approved = await post(proposalAt(proposal, "approve"));
-      announce(approved.queued ? `Approved: ${approved.branch} runs` : `Approved: ${approved.branch} has nothing left to run`);
+      announce(approved.queued ? `Approved: ${approved.branch} runs` : `Approved: ${approved.branch} has nothing left to run`, {
+        link: { to: href("/compare", { left: `${proposal.task_id}:${proposal.revises}`, right: `${proposal.task_id}:${approved.branch}`, view: "runs" }), title: "Compare the runs" },
+      });
       navigate(href(path`/tasks/${proposal.task_id}`, { branch: approved.branch }));
     } catch (error) {
       setProblem(toProblem(error));

@@ -9,8 +9,8 @@ import { StatusMark } from "../widgets/status_mark.js";
 import { ValueDiff } from "../widgets/value_diff.js";
 
 const WORDS = {
-  inputs: ["given something else", "~"], output: ["gave something else", "≠"], step: ["another step", "≠"],
-  removed: ["left only", "−"], added: ["right only", "+"], same: ["the same", ""],
+  inputs: ["given something else", "~"], output: ["gave something else", "≠"], step: ["another step in its place", "≠"],
+  removed: ["run on the left only", "−"], added: ["run on the right only", "+"], same: ["the same", ""],
 };
 const MORE = 200;
 const LEAST = 3;
@@ -60,6 +60,13 @@ function group(pairs) {
   return groups;
 }
 
+/** How the steps that ran differ, by what differs: one change in a plan may be many steps that only one side ran. */
+function toldOf(pairs) {
+  const many = (change) => pairs.filter((pair) => pair.change === change).length;
+  const parts = Object.keys(WORDS).filter((change) => change !== "same" && many(change) > 0).map((change) => `${count(many(change))} ${WORDS[change][0]}`);
+  return parts.length > 0 ? `Of ${plural(pairs.length, "step")} that ran: ${parts.join(", ")}` : "no difference";
+}
+
 function Steps({ runs, selected }) {
   const [opened, setOpened] = useState(() => new Map());
   const groups = useMemo(() => group(runs.steps), [runs]);
@@ -88,7 +95,7 @@ function Steps({ runs, selected }) {
       ${isFirst && html`<${Divergence} found=${runs.first_divergence} />`}
     </div>`;
   };
-  return html`<div class="pd"><div class="pd-bar"><h2>Steps</h2><div class="pd-tools"><span class="quiet">${plural(stops.length, "difference")}</span>
+  return html`<div class="pd"><div class="pd-bar"><h2>Steps</h2><div class="pd-tools"><span class="quiet">${toldOf(runs.steps)}</span>
       <button type="button" class="bare small" onClick=${() => step(-1)} aria-label="Previous difference" title="Previous difference (p)" disabled=${stops.length === 0}><${Icon} name="up" size=${12} /></button>
       <button type="button" class="bare small" onClick=${() => step(1)} aria-label="Next difference" title="Next difference (n)" disabled=${stops.length === 0}><${Icon} name="down" size=${12} /></button></div></div>
     <div class="pd-rows">${groups.slice(0, shownGroups).map(({ same, items }) => {

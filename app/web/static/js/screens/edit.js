@@ -1,10 +1,12 @@
 // Change the plan of a run: one step, all of it, or by asking a model. What comes of it is a proposal; nothing runs.
 import { html, useEffect, useMemo, useState } from "../core/html.js";
 import { getText, post, postText, toProblem, useDocument } from "../core/api.js";
+import { useDraft } from "../core/draft.js";
 import { shortId } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { Link, href, navigate, path, setQuery } from "../core/router.js";
 import { may } from "../core/session.js";
+import { DraftNote } from "../widgets/draft_note.js";
 import { Empty, Loading } from "../widgets/empty.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 import { AskForm } from "./edit_ask.js";
@@ -14,6 +16,7 @@ import { ReviewHead } from "./review_head.js";
 
 const MODES = [["step", "One step"], ["plan", "Whole plan"], ["ask", "Ask for a revision"]];
 const ASK_FORM = "ask-for-a-revision";
+const NO_OPTIONS = { name: "", reuse: true, irreversible: "" };
 const RUNNING = ["running", "planning", "queued"];
 
 function Options({ how, setHow }) {
@@ -52,8 +55,11 @@ function usePlanText(id, at) {
 
 function Editing({ id, branch, baseText, namespace, query, moving }) {
   const plan = useMemo(() => readPlan(baseText), [baseText]);
-  const [text, setText] = useState(() => tidyPlan(baseText));
-  const [how, setHow] = useState({ name: "", reuse: true, irreversible: "" });
+  const tidied = useMemo(() => tidyPlan(baseText), [baseText]);
+  const draft = useDraft(`edit ${id} ${branch} ${query.at ?? ""}`, { text: tidied, how: NO_OPTIONS, wish: "" });
+  const { text, how } = draft.value;
+  const setText = (next) => draft.change({ text: next });
+  const setHow = (next) => draft.change({ how: next });
   const [isSound, setSound] = useState(false);
   const [canAsk, setCanAsk] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -73,6 +79,7 @@ function Editing({ id, branch, baseText, namespace, query, moving }) {
       const body = { branch, ...rest, reuse: how.reuse, ...(how.name.trim() && { name: how.name.trim() }), ...(how.irreversible && { irreversible: how.irreversible }) };
       const at = path`/api/tasks/${id}/proposals`;
       const made = await (planText ? postText(at, `${JSON.stringify(body).slice(0, -1)}, "plan": ${planText}}`) : post(at, body));
+      draft.drop();
       navigate(path`/tasks/${id}/proposals/${made.number}`);
     } catch (error) {
       setProblem(toProblem(error));
@@ -94,9 +101,10 @@ function Editing({ id, branch, baseText, namespace, query, moving }) {
       <div class="task-actions"><button type="button" class="primary" disabled=${!isReady || busy || Boolean(moving)} onClick=${propose} title="Ctrl+Enter">${mode === "ask" ? "Ask" : "Propose"}</button></div>
     </div>
     ${moving}
+    <${DraftNote} draft=${draft} />
     <${ProblemNote} problem=${problem} onClose=${() => setProblem(null)} />
-    ${mode === "ask" ? html`<${AskForm} plan=${plan} step=${asked} formId=${ASK_FORM} setReady=${setCanAsk} onAsk=${send} />`
-      : html`<${PlanEditor} key=${`${mode} ${step}`} base=${plan} baseText=${baseText} text=${text} setText=${setText} step=${step} onStep=${(number) => setQuery({ step: number, mode: "step" })} namespace=${namespace} onReady=${setSound} />`}
+    ${mode === "ask" ? html`<${AskForm} plan=${plan} step=${asked} formId=${ASK_FORM} text=${draft.value.wish} setText=${(wish) => draft.change({ wish })} setReady=${setCanAsk} onAsk=${send} />`
+      : html`<${PlanEditor} key=${`${mode} ${step} ${draft.round}`} base=${plan} baseText=${baseText} text=${text} setText=${setText} step=${step} onStep=${(number) => setQuery({ step: number, mode: "step" })} namespace=${namespace} onReady=${setSound} />`}
     <${Options} how=${how} setHow=${setHow} />`;
 }
 

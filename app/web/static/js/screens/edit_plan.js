@@ -1,5 +1,5 @@
 // The editor of a plan or of one step of it: completion, the checker's findings as one types, what changes so far.
-import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
 import { postText, useDocument } from "../core/api.js";
 import { CodeEditor } from "../widgets/code_editor.js";
 import { rowsOf, isChange } from "../widgets/diff_rows.js";
@@ -58,7 +58,7 @@ export function PlanEditor({ base, baseText, text, setText, step, onStep, namesp
   const rows = useChanges(baseText, base, text, Boolean(checked?.valid) && !pending);
   const isValid = Boolean(checked?.valid) && !pending;
   const isChanged = rows.some(isChange);
-  useEffect(() => onReady(isValid && isChanged), [isValid, isChanged]);
+  useLayoutEffect(() => onReady(isValid && isChanged), [isValid, isChanged]);
 
   const goTo = (from) => {
     view.current.dispatch({ selection: { anchor: from }, scrollIntoView: true });

@@ -85,13 +85,13 @@ export default function Keys() {
   const now = useNow();
   const shown = made && html`<${Secret} made=${made} onClose=${() => { setMade(null); reload(); }} />`;
   if (!isAdmin) {
-    return html`<main class="page"><${Empty} title="Keys are for admins"><p>Your key has the role ${who.role}. Who has a key of the role admin can make and revoke keys here.</p></${Empty}>${shown}</main>`;
+    return html`<main class="page"><${Empty} title="API keys are for admins"><p>Your key has the role ${who.role}. Who has a key of the role admin can make and revoke keys here.</p></${Empty}>${shown}</main>`;
   }
   return html`<main class="page keys-screen" aria-busy=${loading}>
-    <h1>Keys</h1>
+    <h1>API keys</h1>
     <${NewKey} isFirst=${!who.keysNeeded} onMade=${(key) => { setMade(key); reload(); }} />
     <${ProblemNote} problem=${problem} onRetry=${reload} />
-    ${loading && !data && html`<${Loading} what="Loading keys" />`}
+    ${loading && !data && html`<${Loading} what="Loading API keys" />`}
     ${data && (data.items.length === 0
       ? html`<p class="quiet">There are no keys yet.</p>`
       : html`<div class="table-scroll" tabindex="0" role="region" aria-label="All keys"><table class="plain-table"><thead><tr><th>For whom</th><th>Role</th><th>Namespace</th><th>Made</th><th>State</th><th><span class="visually-hidden">Actions</span></th></tr></thead>

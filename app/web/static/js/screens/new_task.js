@@ -1,11 +1,13 @@
 // A new task: a goal alone, for which a model writes the plan, or a plan that is pasted, dropped or typed.
-import { html, useMemo, useRef, useState } from "../core/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
 import { post, toProblem, useDocument } from "../core/api.js";
+import { useDraft } from "../core/draft.js";
 import { useKeys } from "../core/keys.js";
 import { may, session } from "../core/session.js";
 import { useStore } from "../core/store.js";
 import { navigate, path, setQuery } from "../core/router.js";
 import { CodeEditor } from "../widgets/code_editor.js";
+import { DraftNote } from "../widgets/draft_note.js";
 import { Empty } from "../widgets/empty.js";
 import { Findings, marksOf, placeOf, stepPathsOf, useCheck } from "../widgets/findings.js";
 import { placesOf } from "../widgets/json_places.js";
@@ -72,10 +74,20 @@ function PlanField({ text, setText, checked, namespace }) {
 }
 
 export default function NewTask({ query }) {
-  const withPlan = query.from === "plan";
-  const [form, setForm] = useState({ goal: query.goal ?? "", namespace: query.namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false });
+  const { data: writer } = useDocument("/api/plans/writer");
+  const hasNoModel = writer?.model === null;
+  const withPlan = query.from === "plan" || (query.from !== "model" && hasNoModel);
+  const draft = useDraft(`new ${query.goal ?? ""} ${query.namespace ?? ""}`, {
+    form: { goal: query.goal ?? "", namespace: query.namespace ?? "", response_format: "", max_steps: "", parallel: "", priority: "", tags: "", revise: false },
+    text: "",
+  });
+  const { form, text } = draft.value;
+  const setForm = (next) => draft.change({ form: next });
+  const setText = (next) => draft.change({ text: next });
+  useEffect(() => {
+    if (draft.isRestored && text && query.from === undefined) setQuery({ from: "plan" });
+  }, []);
   const own = useStore(session).namespace; // a key may be for one alone
-  const [text, setText] = useState("");
   const [problem, setProblem] = useState(null);
   const [wrong, setWrong] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -93,7 +105,9 @@ export default function NewTask({ query }) {
     setBusy(true);
     setProblem(null);
     try {
-      navigate(path`/tasks/${(await post("/api/tasks", body)).task_id}`);
+      const made = await post("/api/tasks", body);
+      draft.drop();
+      navigate(path`/tasks/${made.task_id}`);
     } catch (error) {
       setProblem(toProblem(error));
       setBusy(false);
@@ -104,19 +118,21 @@ export default function NewTask({ query }) {
 
   return html`<main class="page new-task">
     <h1>New task</h1>
+    <${DraftNote} draft=${draft} />
     <form onSubmit=${submit}>
       <label class="field"><span class="label">Goal</span>
         <textarea rows="3" required autofocus maxlength="100000" value=${form.goal} onInput=${set("goal")} placeholder="What you want, in your own words" /></label>
       <div class="segments" role="group" aria-label="Who writes the plan">
-        <button type="button" aria-pressed=${!withPlan} onClick=${() => setQuery({ from: "" })}>A model writes the plan</button>
+        <button type="button" aria-pressed=${!withPlan} onClick=${() => setQuery({ from: "model" })}>A model writes the plan</button>
         <button type="button" aria-pressed=${withPlan} onClick=${() => setQuery({ from: "plan" })}>I have a plan</button>
       </div>
+      ${hasNoModel && html`<p class=${withPlan ? "quiet" : "waiting-text"} role="status">No model is set up on this server, so a goal needs a plan with it. An admin sets a model up with <code>LLM_PROVIDER</code> and <code>LLM_MODEL</code>.</p>`}
       ${withPlan && html`<${PlanField} text=${text} setText=${setText} checked=${checked} /><${ProblemNote} problem=${unchecked} />`}
       <div class="field-row">
         <label class="field"><span class="label">Namespace</span>
           <select value=${own ?? form.namespace} onChange=${set("namespace")} disabled=${own !== null}>
             <option value="">none: all tools</option>${namespaces?.items.map((each) => html`<option value=${each.namespace}>${each.namespace}</option>`)}</select></label>
-        <label class="field"><span class="label">Tags</span><input value=${form.tags} onInput=${set("tags")} placeholder="separated by commas" /></label>
+        <label class="field"><span class="label">Tags</span><input value=${form.tags} onInput=${set("tags")} placeholder="one, another" /></label>
       </div>
       <label class="field"><span class="label">Response format</span>
         <input class="mono" value=${form.response_format} onInput=${set("response_format")} placeholder='{"lang": "English"}' spellcheck="false" aria-describedby="format-help" />
@@ -129,7 +145,7 @@ export default function NewTask({ query }) {
       <label class="check"><input type="checkbox" checked=${form.revise} onChange=${set("revise")} /> Let a model revise the plan where a step fails</label>
       ${wrong && html`<p class="failed-text" role="alert">${wrong}</p>`}
       <${ProblemNote} problem=${problem} />
-      <div class="actions"><button class="primary" disabled=${busy || !isReady}>${withPlan ? "Run the plan" : "Submit"}</button><kbd>Ctrl</kbd><kbd>Enter</kbd></div>
+      <div class="actions"><button class="primary" disabled=${busy || !isReady}>${withPlan ? "Run the plan" : "Submit"}</button><span class="submit-keys"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span></div>
     </form>
   </main>`;
 }

@@ -35,7 +35,8 @@ function useProposal(id, number) {
     const timer = setInterval(found.reload, POLL_MS);
     return () => clearInterval(timer);
   }, [status, heads]);
-  return found;
+  const became = found.data?.branch;
+  return { ...found, became: became ? branches.find((each) => each.branch === became)?.status : undefined };
 }
 
 function useComments(id, number) {
@@ -70,12 +71,15 @@ function Moved({ proposal }) {
     <${ProblemNote} problem=${problem} /></div></div>`;
 }
 
-function Outcome({ proposal }) {
+const OVER = { completed: "It ran as", failed: "It failed as", cancelled: "It was cancelled as", waiting: "It waits for a person as", paused: "It is paused as" };
+
+/** `became`: the status of the branch that came of it, where that is known. */
+function Outcome({ proposal, became }) {
   const { status } = proposal;
   if (status === "writing") return html`<div class="same" role="status"><${Icon} name="planning" size=${18} /><div><strong>A model writes the new plan.</strong><p class="quiet">It comes here by itself; nothing runs before somebody approves it.</p></div></div>`;
   if (status === "failed") return html`<div class="problem" role="alert"><${Icon} name="failed" /><div><strong>No plan came of it</strong><div>${proposal.error?.message}</div>${proposal.error?.hint && html`<div class="quiet">${proposal.error.hint}</div>`}
     <p class="actions"><${Link} class="button small" to=${href(path`/tasks/${proposal.task_id}/edit`, { branch: proposal.revises, mode: "ask" })}>Ask again</${Link}></p></div></div>`;
-  if (status === "approved") return html`<div class="same" role="status"><${Icon} name="completed" size=${18} /><div><strong>Approved.</strong> It runs, or ran, as <${Link} to=${href(path`/tasks/${proposal.task_id}`, { branch: proposal.branch })}>${proposal.branch}</${Link}>.
+  if (status === "approved") return html`<div class="same" role="status"><${Icon} name="completed" size=${18} /><div><strong>Approved.</strong> ${became === undefined ? "It became" : OVER[became] ?? "It runs as"} <${Link} to=${href(path`/tasks/${proposal.task_id}`, { branch: proposal.branch })}>${proposal.branch}</${Link}>.${" "}
     <${Link} to=${href("/compare", { left: `${proposal.task_id}:${proposal.revises}`, right: `${proposal.task_id}:${proposal.branch}`, view: "runs" })}>Compare the runs</${Link}></div></div>`;
   return null;
 }
@@ -107,7 +111,7 @@ function Diff({ proposal, base, comments, query }) {
   };
   const foldNote = (folded) => {
     const wills = folded.map((row) => byNumber.get(row.right.seq_no)?.will);
-    const parts = [["kept", "kept"], ["reuse", "reused"], ["compute", "computed again"], ["unknown", "not known yet"]];
+    const parts = [["kept", "kept"], ["reuse", "reused"], ["compute", "without a call"], ["unknown", "not known yet"]];
     const said = parts.map(([will, word]) => [wills.filter((each) => each === will).length, word]).filter(([many]) => many > 0);
     return said.length > 0 ? `: ${said.map(([many, word]) => `${many} ${word}`).join(", ")}` : "";
   };
@@ -140,7 +144,7 @@ function Actions({ proposal, onChanged, onProblem }) {
 }
 
 export default function ProposalScreen({ params, query }) {
-  const { data: proposal, problem, reload } = useProposal(params.id, params.number);
+  const { data: proposal, problem, reload, became } = useProposal(params.id, params.number);
   const base = useDocument(proposal?.plan ? path`/api/tasks/${params.id}/commits/${proposal.base}/plan` : null);
   const comments = useComments(params.id, params.number);
   const [failed, setFailed] = useState(null);
@@ -156,7 +160,7 @@ export default function ProposalScreen({ params, query }) {
     <main class="page full review">
       <h1 class="visually-hidden">Proposal ${proposal.number}</h1>
       <${ProblemNote} problem=${failed ?? problem} onClose=${() => setFailed(null)} />
-      <${Outcome} proposal=${proposal} />
+      <${Outcome} proposal=${proposal} became=${became} />
       ${proposal.status === "open" && proposal.base_moved && html`<${Moved} proposal=${proposal} />`}
       ${proposal.plan && html`<${Totals} proposal=${proposal} />`}
       ${proposal.beyond.length > 0 && html`<details class="beyond" open=${proposal.beyond.length <= 3}><summary>${plural(proposal.beyond.length, "call")} behind the fork point changed the outside, and ${proposal.beyond.length === 1 ? "is" : "are"} not undone</summary>

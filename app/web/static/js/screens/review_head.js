@@ -3,6 +3,7 @@ import { html } from "../core/html.js";
 import { useDocument } from "../core/api.js";
 import { oneLine, shortId } from "../core/format.js";
 import { Link, href, path } from "../core/router.js";
+import { useTitle } from "../core/title.js";
 import { Icon } from "../widgets/icon.js";
 
 const MARKS = {
@@ -27,6 +28,7 @@ export function aboutOf(proposal) {
 /** @param {{id: string, crumbs: [string, string?][], branch?: string, children?: any}} props crumbs: title and address */
 export function ReviewHead({ id, crumbs, branch, children }) {
   const { data: task } = useDocument(path`/api/tasks/${id}`);
+  useTitle(task ? oneLine(task.goal, 80) : null);
   return html`<section class="task-head review-head" aria-label="Where this is, and what can be done">
     <nav class="crumbs" aria-label="Where this is"><${Link} to=${href(path`/tasks/${id}`, { branch })} title=${task ? oneLine(task.goal, 600) : id}>${task ? oneLine(task.goal, 90) : shortId(id)}</${Link}>
       ${crumbs.map(([title, to]) => html`<${Icon} name="right" size=${10} />${to ? html`<${Link} to=${to}>${title}</${Link}>` : html`<span aria-current="page">${title}</span>`}`)}</nav>

@@ -5,7 +5,7 @@ import { useKeys } from "../core/keys.js";
 import { onTasks } from "../core/live.js";
 import { useNarrow, useNow } from "../core/media.js";
 import { Link, path, setQuery } from "../core/router.js";
-import { DASH, ago, count, duration, money, moment, oneLine } from "../core/format.js";
+import { DASH, ago, count, duration, money, moment, oneLine, plural } from "../core/format.js";
 import { DataTable } from "../widgets/data_table.js";
 import { Loading } from "../widgets/empty.js";
 import { Icon } from "../widgets/icon.js";
@@ -43,7 +43,9 @@ function merge(items, changed, filters) {
 }
 
 function Steps({ task }) {
-  return html`<span title=${task.planned_steps == null ? "steps done" : "steps done of those planned"}>${count(task.steps)}${task.planned_steps != null && html`<span class="quiet"> / ${count(task.planned_steps)}</span>`}</span>`;
+  const isMore = task.planned_steps != null && task.steps > task.planned_steps;
+  const told = task.planned_steps == null ? `${plural(task.steps, "step")} run` : `${plural(task.steps, "step")} run, ${count(task.planned_steps)} planned${isMore ? "; loops run some more than once" : ""}`;
+  return html`<span title=${told}>${count(task.steps)}${task.planned_steps != null && html`<span class="quiet"> / ${count(task.planned_steps)}</span>`}</span>`;
 }
 
 const columns = (now) => [

@@ -5,10 +5,11 @@ import { plural } from "../core/format.js";
 import { Link, href } from "../core/router.js";
 import { may, session } from "../core/session.js";
 import { path } from "../core/router.js";
+import { useTitle } from "../core/title.js";
 import { EFFECTS, EffectMark } from "../widgets/effect_mark.js";
 import { Empty, Loading } from "../widgets/empty.js";
 import { JsonTree } from "../widgets/json_tree.js";
-import { Markdown } from "../widgets/markdown.js";
+import { Markdown } from "../widgets/markdown_view.js";
 import { ProblemNote } from "../widgets/problem_note.js";
 import { typeOf } from "../widgets/schema_form.js";
 import { allowedIn } from "./tools.js";
@@ -46,6 +47,7 @@ function Facts({ tool, namespaces }) {
 }
 
 export default function ToolScreen({ params }) {
+  useTitle(params.name);
   const { data: tool, problem, loading, reload } = useDocument(path`/api/tools/${params.name}`);
   const { data: namespaces } = useDocument("/api/namespaces");
   if (problem?.status === 404) {

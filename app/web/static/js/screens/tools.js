@@ -18,15 +18,17 @@ const firstLine = (tool) => oneLine(tool.description.split("\n")[0]);
 /** The names of the namespaces that allow a tool. */
 export const allowedIn = (tool, namespaces) => (namespaces ?? []).filter((each) => each.tools.includes(tool.tool)).map((each) => each.namespace);
 
+const whatOf = (tool) => html`${tool.unavailable && html`<span class="waiting-text" title=${tool.unavailable}>not available · </span>`}${firstLine(tool)}`;
+
 const columns = (namespaces) => [
   { name: "tool", title: "Tool", width: "minmax(140px, 220px)", render: (tool) => html`<${Link} to=${linkOf(tool)}><code>${tool.tool}</code></${Link}>` },
   { name: "effect", title: "Effect", width: "124px", render: (tool) => html`<${EffectMark} effect=${tool.effect} declared=${tool.declared} />` },
-  { name: "what", title: "What it does", width: "minmax(180px, 1fr)", render: (tool) => html`${tool.unavailable && html`<span class="waiting-text" title=${tool.unavailable}>not available · </span>`}${firstLine(tool)}` },
+  { name: "what", title: "What it does", width: "minmax(180px, 1fr)", render: (tool) => whatOf(tool) },
   { name: "namespaces", title: "Namespaces", width: "minmax(80px, 200px)", render: (tool) => html`<span class="quiet">${allowedIn(tool, namespaces).join(", ") || "none"}</span>` },
 ];
 
 const narrowRow = (tool) => html`<${Link} to=${linkOf(tool)} class="narrow-title"><code>${tool.tool}</code></${Link}>
-  <span class="narrow-facts"><${EffectMark} effect=${tool.effect} declared=${tool.declared} /><span>${firstLine(tool)}</span></span>`;
+  <span class="narrow-facts"><${EffectMark} effect=${tool.effect} declared=${tool.declared} /><span class="narrow-about">${whatOf(tool)}</span></span>`;
 
 function Filters({ query, shown }) {
   const chosen = new Set((query.effect ?? "").split(",").filter(Boolean));

@@ -3,6 +3,7 @@ import { cx, html, useState } from "../core/html.js";
 import { get, toProblem, useDocument, usePages } from "../core/api.js";
 import { count, oneLine, plural, valueSize } from "../core/format.js";
 import { Link, href, path, setQuery } from "../core/router.js";
+import { useTitle } from "../core/title.js";
 import { Loading } from "../widgets/empty.js";
 import { LargeValue } from "../widgets/large_value.js";
 import { ProblemNote } from "../widgets/problem_note.js";
@@ -89,6 +90,7 @@ export default function Variable({ params, query }) {
   const { data: task, problem } = useDocument(path`/api/tasks/${id}`);
   const branch = query.branch ?? task?.branch ?? null;
   const list = usePages(branch === null ? null : path`/api/tasks/${id}/values/${name}`, { rev: branch }, 30);
+  useTitle(`${name} of ${oneLine(task?.goal ?? id, 70)}`);
   if (problem) return html`<main class="page"><${ProblemNote} problem=${problem} /></main>`;
   if (branch === null) return html`<main class="page"><${Loading} /></main>`;
   return html`<main class="page variable-page">

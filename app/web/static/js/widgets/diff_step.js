@@ -56,12 +56,13 @@ export function DiffStep({ row, isUnified, isSelected, isOpen, onToggle, onSelec
   const differing = row.left && row.right ? fields.filter((field) => field.differs) : row.kind === "unchanged" ? [] : fields;
   const shown = isOpen ? fields : differing;
   const hidden = fields.length - differing.length;
+  const sameFields = `${plural(hidden, "field")} that ${hidden === 1 ? "is" : "are"} the same`;
   // In one column a step that is on both sides has one head: what it does now.
   const sides = isUnified ? [row.right ?? row.left] : [row.left, row.right];
   const sign = SIGNS[row.kind];
   const end = html`<div class="pd-beside">${row.kind === "moved" && html`<span class="pd-note">${told(row)}</span>`}${beside}
     ${(hidden > 0 || row.kind === "unchanged") && fields.length > 0 && html`<button type="button" class="bare small" aria-expanded=${isOpen} onClick=${onToggle}
-      title=${isOpen ? "Hide what is the same (Enter)" : `${plural(hidden, "field")} the same (Enter)`} aria-label=${isOpen ? "Hide what is the same" : `Show ${plural(hidden, "field")} that are the same`}><${Icon} name=${isOpen ? "down" : "right"} size=${12} /></button>`}</div>`;
+      title=${isOpen ? "Hide what is the same (Enter)" : `Show the ${sameFields} (Enter)`} aria-label=${isOpen ? "Hide what is the same" : `Show the ${sameFields}`}><${Icon} name=${isOpen ? "down" : "right"} size=${12} /></button>`}</div>`;
   const signOf = (side) => (isUnified || side === 1 || row.kind === "removed" || row.kind === "changed" || row.kind === "moved" ? sign : "");
   return html`<div class=${cx("pd-row", `pd-${row.kind}`, isSelected && "selected")} data-row=${row.key} tabindex="-1" role="group"
       aria-label=${`Step ${(row.right ?? row.left).seq_no}, ${told(row)}`} onFocus=${onSelect} onClick=${onSelect}>

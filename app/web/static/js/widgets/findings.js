@@ -88,7 +88,7 @@ export function Findings({ checked, onPick }) {
       <button type="button" class="finding" onClick=${() => onPick?.(finding)}>
         <${StatusMark} status=${finding.severity === "error" ? "failed" : "waiting"} word=${false} label=${finding.severity} />
         <span class="finding-where">${finding.step !== null ? `step ${finding.step}` : finding.path || "plan"}</span>
-        <span>${finding.message}${finding.hint && html` <span class="quiet">${finding.hint}</span>`}</span>
+        <span>${finding.message}${finding.hint && html`<span class="quiet"> – ${finding.hint}</span>`}</span>
       </button></li>`)}</ul>
   </div>`;
 }

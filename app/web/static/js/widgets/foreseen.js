@@ -12,7 +12,7 @@ const MARKS = {
   skip: { icon: "skipped", word: "skipped" },
   reuse: { icon: "reused", word: "reused" },
   kept: { icon: "kept", word: "kept" },
-  compute: { icon: "pending", word: "computed" },
+  compute: { icon: "pending", word: "calls nothing" },
   unknown: { icon: "unknown", word: "not known yet" },
 };
 
@@ -86,7 +86,7 @@ export function Totals({ proposal }) {
       ${unknown > 0 && html`<${WillMark} will="unknown" word=${`${plural(unknown, "step")} behind a branching, not known yet`} />`}
       ${proposal.kept > 0 && html`<${WillMark} will="kept" word=${`${plural(proposal.kept, "step")} kept as they are`} />`}</p>
     ${costs && html`<dl class="totals-costs">
-      <div><dt>Will take about</dt><dd>${counts.run > 0 ? took(costs.expected) : "nothing"}</dd></div>
+      <div><dt>${counts.run > 0 ? "Will take about" : "Will take"}</dt><dd>${counts.run > 0 ? took(costs.expected) : "no time: nothing is called"}</dd></div>
       ${(costs.possible.duration_ms > 0 || costs.possible.model_calls > 0) && html`<div><dt>Perhaps also</dt><dd>${took(costs.possible)}</dd></div>`}
       <div><dt>Saved by reuse</dt><dd>${counts.reuse > 0 ? took(costs.saved) : "nothing"}</dd></div>
       ${costs.unknown > 0 && html`<div><dt>Not known</dt><dd>${plural(costs.unknown, "call")} that nobody made before</dd></div>`}</dl>`}

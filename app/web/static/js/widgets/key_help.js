@@ -1,4 +1,4 @@
-// All keys that do something here, by the table they stand in.
+// All keys of the keyboard that do something here, by the table they stand in.
 import { html } from "../core/html.js";
 import { keyTables } from "../core/keys.js";
 import { Dialog } from "./dialog.js";
@@ -12,5 +12,5 @@ function Table({ title, keys }) {
 
 export function KeyHelp({ onClose }) {
   const tables = [...keyTables.get()].reverse().map((table) => table.current);
-  return html`<${Dialog} title="Keys" onClose=${onClose} wide=${true}><div class="key-help">${tables.map((table) => html`<${Table} ...${table} />`)}</div></${Dialog}>`;
+  return html`<${Dialog} title="Keyboard shortcuts" onClose=${onClose} wide=${true}><div class="key-help">${tables.map((table) => html`<${Table} ...${table} />`)}</div></${Dialog}>`;
 }

@@ -12,7 +12,7 @@ export function ProblemNote({ problem, onRetry, onClose }) {
       ${problem.detail && html`<div>${problem.detail}</div>`}
       ${problem.problems?.length > 0 && html`<ul>${problem.problems.map((each) => html`<li><code>${each.field}</code> ${each.message}</li>`)}</ul>`}
       ${problem.findings?.length > 0 && html`<ul>${problem.findings.map((each) => html`<li>${each.step !== null && html`step ${each.step}: `}${each.message}</li>`)}</ul>`}
-      ${onRetry && html`<button type="button" class="small" onClick=${onRetry}>Try again</button>`}
+      ${onRetry && html`<div class="problem-actions"><button type="button" class="small" onClick=${onRetry}>Try again</button></div>`}
     </div>
     ${onClose && html`<button type="button" class="bare" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>`}
   </div>`;

@@ -1,4 +1,4 @@
-// What can be done with a commit: fork there, edit the plan and run from there, take it along as a command.
+// What can be done with a commit: fork there, edit the plan from there on, take it along as a command.
 import { html, useState } from "../../core/html.js";
 import { announce, copy } from "../../core/announce.js";
 import { post, toProblem } from "../../core/api.js";
@@ -72,26 +72,35 @@ export function markOrCompare(id, commit) {
 
 const compare = (left, right) => navigate(href("/compare", { left, right, view: "runs" }));
 
-function comparisons(id, branch, commit) {
+const OTHERS = 8;
+
+/** The newest of this branch and of the others, the one that it left first; not where that is this very commit. */
+function newest(branch, branches, parent) {
+  const others = branches.filter((each) => each.branch !== branch).sort((a, b) => (b.branch === parent) - (a.branch === parent));
+  return [...branches.filter((each) => each.branch === branch), ...others.slice(0, OTHERS)];
+}
+
+function comparisons(id, branch, commit, branches, parent) {
   const here = `${id}:${commit.commit}`;
   const other = marked();
   return [
     ...(other && other !== here ? [{ label: `Compare with the marked ${shortId(other.split(":")[1])}`, run: () => markOrCompare(id, commit.commit) }] : []),
     { label: other === here ? "This commit is marked" : "Mark to compare (c)", disabled: other === here, run: () => { sessionStorage.removeItem(MARKED); markOrCompare(id, commit.commit); } },
-    { label: `With the newest of ${branch}`, run: () => compare(here, `${id}:${branch}`) },
+    ...newest(branch, branches, parent).filter((each) => each.commit !== commit.commit).map((each) => ({ label: `With the newest of ${each.branch}`, run: () => compare(here, `${id}:${each.branch}`) })),
     ...(commit.parent ? [{ label: "With the commit before", run: () => compare(`${id}:${commit.parent}`, here) }] : []),
   ];
 }
 
-/** @param {{id: string, branch: string, commit: any, step: any, onDone: () => void}} props */
-export function StepActions({ id, branch, commit, step, onDone }) {
+/** @param {{id: string, branch: string, branches: any[], parent?: string, commit: any, step: any, onDone: () => void}} props
+ *   `parent` is the branch that this one left */
+export function StepActions({ id, branch, branches, parent, commit, step, onDone }) {
   const [isForking, setForking] = useState(false);
   const edit = href(path`/tasks/${id}/edit`, { branch, at: commit.commit, step: step?.seq_no });
   return html`<div class="step-actions">
     ${may("operator") && html`
       <button type="button" class="small" onClick=${() => setForking(true)}><${Icon} name="fork" /> Fork here</button>
-      ${commit.kind !== "goal" && html`<${Link} to=${edit} class="button small"><${Icon} name="revision" /> Edit and run from here</${Link}>`}`}
-    <${Menu} class="small" title="Compare" label="Compare" items=${comparisons(id, branch, commit)} />
+      ${commit.kind !== "goal" && html`<${Link} to=${edit} class="button small"><${Icon} name="revision" /> Edit from here</${Link}>`}`}
+    <${Menu} class="small" title="Compare" label="Compare" items=${comparisons(id, branch, commit, branches, parent)} />
     <${Menu} class="small" title="Copy as a command" label=${html`<${Icon} name="copy" />`} items=${commandsOf(id, branch, commit).map(([label, command]) => ({
       label: html`<span class="command"><span>${label}</span><code>${command}</code></span>`, run: () => copy(command, "Command copied"),
     }))} />

@@ -1,7 +1,7 @@
 // The commits of a branch as a list of any length, the newest first: what is in sight is asked for, the rest when it is
 // scrolled to; new commits come in front.
 import { useCallback, useEffect, useRef, useState } from "../../core/html.js";
-import { get, toProblem } from "../../core/api.js";
+import { get, toProblem, useAgain } from "../../core/api.js";
 import { path } from "../../core/router.js";
 
 const PAGE = 50;
@@ -145,6 +145,7 @@ export function useLog(id, branch) {
       log.isOver = true;
     };
   }, [log]);
+  useAgain(log.problem, () => log.isOver || log.retry());
   return log;
 }
 

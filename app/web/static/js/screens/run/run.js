@@ -64,6 +64,20 @@ function Notice({ id, status, branch, task }) {
   return null;
 }
 
+/** A branch or a commit in the address that the task does not have: said once, with the branches that it has. */
+function Missing({ id, branch, commit, branches }) {
+  const what = commit ? `There is no commit ${commit.slice(0, 40)} here` : `There is no branch ${branch} here`;
+  return html`<${Empty} title=${what}><p>The task has ${branches.length === 1 ? "one branch" : "these branches"}:</p>
+    <ul class="missing-branches">${branches.map((each) => html`<li key=${each.branch}><${Link} to=${href(path`/tasks/${id}`, { branch: each.branch })}>${each.branch}</${Link}> <${StatusMark} status=${each.status} /></li>`)}</ul></${Empty}>`;
+}
+
+/** What of the address the task does not have: null where it has all, or that is not known yet. */
+function missingOf({ query, branches, log, commit, problem }) {
+  const lacks = (found) => found?.status === 404 || found?.status === 422;
+  if (query.branch && branches.length > 0 && lacks(log.problem) && !branches.some((each) => each.branch === query.branch)) return { branch: query.branch };
+  return commit && commit === query.commit && lacks(problem) ? { commit } : null;
+}
+
 export default function Run({ params, query }) {
   const { id } = params;
   const [round, setRound] = useState(0);
@@ -77,7 +91,9 @@ export default function Run({ params, query }) {
   const branch = query.branch ?? task?.branch ?? null;
   const log = useLog(id, branch);
   logRef.current = log;
-  const { tree } = useTree(id, round, log.asked); // the first steps come first
+  const { tree: asked } = useTree(id, round, log.asked); // the first steps come first
+  // How a branch stands is said by the list of branches alone: the tree comes later.
+  const tree = useMemo(() => asked?.map((each) => ({ ...each, status: branches.find((one) => one.branch === each.branch)?.status ?? each.status })) ?? null, [asked, branches]);
   const own = tree?.find((each) => each.branch === branch);
   useEffect(() => {
     if (own && log?.asked) log.setTotal(own.commit, own.commits);
@@ -134,6 +150,11 @@ export default function Run({ params, query }) {
   if (now.deleted) return html`<main class="page"><${Empty} title="This task was deleted"><p><${Link} to="/">All tasks</${Link}></p></${Empty}></main>`;
   if (!task) return html`<main class="page"><${Loading} what="Loading the run" /></main>`;
   const status = branches.find((each) => each.branch === branch)?.status ?? task.status;
+  const missing = missingOf({ query, branches, log, commit, problem: stateProblem });
+  if (missing) {
+    return html`<main class="run"><${TaskHead} task=${task} branches=${branches} branch=${missing.branch ? task.branch : branch} view="" query=${{}} onDone=${refresh} />
+      <${Missing} id=${id} ...${missing} branches=${branches} /></main>`;
+  }
   const scrubber = log && html`<${Scrubber} total=${log.rows.length} index=${index} onIndex=${scrubTo} label=${log.rows[index]?.subject ?? ""} />`;
   return html`<main class="run">
     <${TaskHead} task=${task} branches=${branches} branch=${branch} view="" query=${query} onDone=${refresh} />
@@ -146,10 +167,10 @@ export default function Run({ params, query }) {
       <section class="pane pane-step" aria-label="The selected step" tabindex="0">
         <${Notice} id=${id} status=${status} branch=${branch} task=${task} />
         ${chosen === null && html`<${LivePane} live=${live} />`}
-        ${commit && html`<${StepPane} id=${id} branch=${branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
+        ${commit && html`<${StepPane} id=${id} branch=${branch} branches=${branches} parent=${own?.fork?.branch} commit=${commit} state=${state} onCommit=${onCommit} onDone=${refresh} />`}
       </section>
       <section class="pane pane-state" aria-label="The state there">
-        <${StatePane} id=${id} branch=${branch} state=${state} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
+        <${StatePane} id=${id} branch=${branch} state=${state} isComing=${!log.problem} problem=${stateProblem} onRetry=${reload} open=${query.var ?? ""} onOpen=${(name) => setQuery({ var: name })} onCommit=${onCommit} scrubber=${scrubber} />
       </section>
     </div>
   </main>`;

@@ -69,10 +69,10 @@ function useMore(id, state) {
 }
 
 /**
- * @param {{id: string, branch: string, state: any, problem: any, onRetry: () => void, open: string, onOpen: (name: string) => void, onCommit: (commit: string) => void, scrubber: any}} props
- *   `state` may be of the commit before while the next is on its way
+ * @param {{id: string, branch: string, state: any, isComing: boolean, problem: any, onRetry: () => void, open: string, onOpen: (name: string) => void, onCommit: (commit: string) => void, scrubber: any}} props
+ *   `state` may be of the commit before while the next is on its way; `isComing`: it is to come
  */
-export function StatePane({ id, branch, state, problem, onRetry, open, onOpen, onCommit, scrubber }) {
+export function StatePane({ id, branch, state, isComing, problem, onRetry, open, onOpen, onCommit, scrubber }) {
   const [text, setText] = useState("");
   const [onlyChanged, setOnlyChanged] = useState(false);
   const more = useMore(id, state);
@@ -89,7 +89,7 @@ export function StatePane({ id, branch, state, problem, onRetry, open, onOpen, o
       <button type="button" class="chip" aria-pressed=${onlyChanged} disabled=${changed === 0 && !onlyChanged} onClick=${() => setOnlyChanged(!onlyChanged)}>${count(changed)} changed</button>
     </div>`}
     <${ProblemNote} problem=${problem ?? more.problem} onRetry=${onRetry} />
-    ${!state && !problem && html`<${Loading} what="Loading the state" />`}
+    ${!state && !problem && isComing && html`<${Loading} what="Loading the state" />`}
     ${state && state.count === 0 && html`<p class="nothing quiet">No variable is set yet.</p>`}
     ${state && html`<ul class="variables" tabindex="0" aria-label="Variables">${shown.map((variable) => html`
       <${Variable} key=${variable.name} id=${id} branch=${branch} commit=${state.commit} variable=${variable} isOpen=${open === variable.name}

@@ -65,10 +65,10 @@ function Told({ commit, record, state, id, branch }) {
 }
 
 /**
- * @param {{id: string, branch: string, commit: string, state: any, digest?: any, onCommit: (commit: string) => void, onDone: () => void}} props
+ * @param {{id: string, branch: string, branches: any[], parent?: string, commit: string, state: any, digest?: any, onCommit: (commit: string) => void, onDone: () => void}} props
  *   `state` is that of the commit, null while it is on its way
  */
-export function StepPane({ id, branch, commit, state, onCommit, onDone }) {
+export function StepPane({ id, branch, branches, parent, commit, state, onCommit, onDone }) {
   const { data, problem, reload } = useDocument(path`/api/tasks/${id}/commits/${commit}`);
   const step = useMemo(() => state?.plan?.steps.find((each) => each.seq_no === data?.seq_no), [state?.plan, data?.seq_no]);
   if (problem) return html`<div class="step-pane"><${ProblemNote} problem=${problem} onRetry=${reload} /></div>`;
@@ -80,7 +80,7 @@ export function StepPane({ id, branch, commit, state, onCommit, onDone }) {
   return html`<article class="step-pane" aria-label="Step" aria-busy=${isStale}>
     <header>
       <h2>${isStep ? html`<span class="seq">${data.seq_no}</span> ${record.tool ?? record.type}${record.visit > 1 && html` <span class="visit" title=${`the ${record.visit}. time it came round`}>×${record.visit}</span>`}` : data.subject.split(":")[0]}</h2>
-      <${StepActions} id=${id} branch=${branch} commit=${data} step=${step} onDone=${onDone} />
+      <${StepActions} id=${id} branch=${branch} branches=${branches} parent=${parent} commit=${data} step=${step} onDone=${onDone} />
     </header>
     ${step?.description && html`<p class="step-description">${step.description}</p>`}
     <${Facts} commit=${data} record=${record} />
