@@ -20,12 +20,12 @@ from brokers import KINDS, new_broker, purge
 from databases import create_schema, new_database
 from fleet import Fleet, chain, fleet_on
 from rich.console import Console
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from app.db.models import jobs, tasks
+from app.db.models import tasks
 from app.db.session import open_database
 from benchmarks.figures import Figure
-from benchmarks.fleet_costs import processor_seconds
+from benchmarks.fleet_costs import processor_seconds, waiting_jobs
 from benchmarks.report import machine, print_table
 from benchmarks.submitting import percentile
 
@@ -128,12 +128,6 @@ def kills(options: argparse.Namespace) -> Iterator[Figure]:
     yield Figure(
         name, f"longest until taken over (lease {LEASE_SECONDS:g} s)", longest, "s", LEASE_SECONDS + 2
     )
-
-
-def waiting_jobs(fleet: Fleet) -> int:
-    """How many jobs there are, free or not."""
-    asking = select(func.count()).select_from(jobs)
-    return int(fleet.database.ask(lambda connection: connection.execute(asking).scalar_one()))
 
 
 def _lost_and_wrong(fleet: Fleet) -> tuple[int, int]:

@@ -21,8 +21,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.distributed import open_fleet, waiting_jobs
-from benchmarks.fleet_costs import Costs, measure_costs
+from benchmarks.distributed import open_fleet
+from benchmarks.fleet_costs import Costs, measure_costs, waiting_jobs
 from benchmarks.fleet_model import Load, Machines, predict
 from benchmarks.report import machine
 
@@ -72,7 +72,7 @@ def _run(workers: int, options: argparse.Namespace, load: Load) -> float:
         while waiting_jobs(fleet):
             if monotonic() > deadline:
                 raise TimeoutError("no end in sight")
-            sleep(0.05)
+            sleep(0.1)
         # Who submits takes time from the runs that go on meanwhile: from the middle of it, about as much as is lost.
         return perf_counter() - (before + submitted) / 2
 
@@ -147,7 +147,7 @@ def _arguments() -> argparse.ArgumentParser:
     options.add_argument(
         "--tasks", type=int, default=100, help="for each worker of a fleet that runs for real"
     )
-    options.add_argument("--runs", type=int, default=30, help="by which costs are measured")
+    options.add_argument("--runs", type=int, default=100, help="by which costs are measured")
     options.add_argument("--costs", help="a file that --json made")
     options.add_argument("--json", action="store_true")
     options.set_defaults(database="mariadb")
