@@ -129,6 +129,7 @@ def test_who_may_only_look_sees_why(browser: Browser, tmp_path_factory: pytest.T
         served_task = locked.submit(*PAYMENT, goal="pay")
         locked.wait(served_task, "waiting")
         watched = Watched(browser, locked.url)
+        watched.expected.append("403")  # keys are for admins: that is what is tried
         page = watched.page()
         key = locked.client.post("/api/keys", json={"name": "eve", "role": "viewer"}).json()["key"]
         page.goto("/waiting")
