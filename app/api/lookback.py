@@ -100,6 +100,16 @@ class ValuesQuery(PageQuery):
     rev: str | None = Field(None, max_length=_REVISION, description="default: the head of the current branch")
 
 
+def _start_of(query: ValuesQuery) -> str | None:
+    """The commit that the page begins at; ``None``: the newest. Raises ``InputError``."""
+    cursor = read_cursor(query.cursor, str)
+    if cursor is None:
+        return None
+    if not is_commit_id(cursor[0]):
+        raise InputError("the cursor is none of this list", hint="take `next` of the page before, as it is")
+    return str(cursor[0])
+
+
 @lookback.get("/values/<name>")
 @lookback.input(ValuesQuery, location="query")
 @lookback.output(ValuesOut)
@@ -108,10 +118,7 @@ class ValuesQuery(PageQuery):
 )
 def values(task_id: str, name: str, query_data: ValuesQuery) -> Any:
     """The newest first; set again is told, too."""
-    task, cursor = the_task(task_id), read_cursor(query_data.cursor, str)
-    if cursor is not None and not is_commit_id(cursor[0]):
-        raise InputError("the cursor is none of this list", hint="take `next` of the page before, as it is")
-    start = cursor[0] if cursor is not None else None
+    task, start = the_task(task_id), _start_of(query_data)
     tag = etag(find_commit(place(), task, start or query_data.rev).id)
     known = not_modified(tag)
     if known is not None:
@@ -135,10 +142,7 @@ def values(task_id: str, name: str, query_data: ValuesQuery) -> Any:
 )
 def readers(task_id: str, name: str, query_data: ValuesQuery) -> Any:
     """The newest first, by the plan that each ran under."""
-    task, cursor = the_task(task_id), read_cursor(query_data.cursor, str)
-    if cursor is not None and not is_commit_id(cursor[0]):
-        raise InputError("the cursor is none of this list", hint="take `next` of the page before, as it is")
-    start = cursor[0] if cursor is not None else None
+    task, start = the_task(task_id), _start_of(query_data)
     tag = etag(find_commit(place(), task, start or query_data.rev).id)
     known = not_modified(tag)
     if known is not None:

@@ -79,9 +79,6 @@ class Queue:
     def withdraw(self, task_id: str, branch: str | None = None) -> None:
         """Nothing waits here."""
 
-    def wait(self, seconds: float) -> None:
-        """Nobody asks."""
-
 
 class Place:
     """A workplace, one task in it, and pushes to that."""

@@ -32,14 +32,6 @@ export function duration(ms) {
   return `${whole.format(Math.floor(minutes / 60))} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
-/** "312 B", "4.1 KB" */
-export function bytes(count) {
-  if (!isNumber(count)) return DASH;
-  let [value, unit] = [count, 0];
-  while (value >= 1_000 && unit < 4) [value, unit] = [value / 1_000, unit + 1];
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${["B", "KB", "MB", "GB", "TB"][unit]}`;
-}
-
 /** What model calls cost, in dollars: "$0.0042", "$1.30"; null is not known. */
 export function money(amount) {
   if (!isNumber(amount)) return DASH;

@@ -12,7 +12,6 @@ addEventListener("popstate", () => here.set(readLocation()));
 
 /** @returns {{path: string, query: Object<string, string>}} */
 export const useLocation = () => useStore(here);
-export const currentLocation = () => here.get();
 
 /** An address from a path and a query; what is null, undefined or "" is left out. */
 export function href(path, query = {}) {
